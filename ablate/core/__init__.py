@@ -1,0 +1,67 @@
+"""What every layer shares: errors, `Spec`, `Family`, identity, metrics. Imports nothing of ablate."""
+
+from .errors import (
+    AblateError,
+    CommandError,
+    EngineError,
+    ErrorCode,
+    GridError,
+    InputError,
+    Location,
+    NoResultsError,
+    Problem,
+    StoreError,
+    did_you_mean,
+    join_path,
+)
+from .family import Family
+from .identity import RECIPE, canonical_json, digest, run_id
+from .metric import RESULT_STATUSES, Goal, Metric, Status
+from .spec import (
+    Budget,
+    Lane,
+    Recording,
+    Spec,
+    describe,
+    is_marked,
+    marked_paths,
+    refuse,
+    to_identity,
+    to_plain,
+    validate,
+)
+
+__all__ = [
+    "RECIPE",
+    "RESULT_STATUSES",
+    "AblateError",
+    "Budget",
+    "CommandError",
+    "EngineError",
+    "ErrorCode",
+    "Family",
+    "Goal",
+    "GridError",
+    "InputError",
+    "Lane",
+    "Location",
+    "Metric",
+    "NoResultsError",
+    "Problem",
+    "Recording",
+    "Spec",
+    "Status",
+    "StoreError",
+    "canonical_json",
+    "describe",
+    "did_you_mean",
+    "digest",
+    "is_marked",
+    "join_path",
+    "marked_paths",
+    "refuse",
+    "run_id",
+    "to_identity",
+    "to_plain",
+    "validate",
+]
