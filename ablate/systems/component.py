@@ -1,0 +1,95 @@
+"""`Component`: a `Spec` that is also a pytree, whose leaves are its lane fields.
+
+This is the packing rule of the engine: two run configurations may train as lanes of one compiled program exactly
+when ``jax.tree.structure`` of one equals that of the other.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax
+from jax.tree_util import GetAttrKey
+
+from ablate.core import Budget, Lane, Recording, Spec, canonical_json, is_marked, to_plain
+
+_LARGEST_EXACT = 2**24
+"""Above this, float32 no longer holds every integer."""
+
+
+class Component(Spec):
+    """Base of every registered thing: frozen, documented, and a pytree over its `Lane` fields.
+
+    Subclass the base of a family (`Activation`, `Model`, ...), declare fields, and register with the family's
+    decorator. A field marked ``Annotated[float, Lane()]`` may be a traced scalar when the methods that compute run;
+    all other fields are plain Python values that select the program.
+    """
+
+    reference: ClassVar[str] = ""
+    """Where the idea or formula comes from; shown in the report when a variant uses the component."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Make the subclass a pytree node."""
+        super().__pydantic_init_subclass__(**kwargs)
+        jax.tree_util.register_pytree_with_keys(
+            cls, _flatten_with_keys, lambda aux, children: _unflatten(cls, aux, children)
+        )
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Check that lane fields survive as float32."""
+        for name, info in type(self).model_fields.items():
+            value = getattr(self, name)
+            if is_marked(info, Lane) and isinstance(value, int) and abs(value) > _LARGEST_EXACT:
+                message = f"{name}: {value} is not exact in float32 (at most {_LARGEST_EXACT})"
+                raise ValueError(message)
+
+
+class _Static:
+    """The static part of a component: compared by canonical JSON, so that ``True`` is not ``1``."""
+
+    __slots__ = ("children", "key", "values")
+
+    def __init__(self, children: tuple[str, ...], values: Mapping[str, Any]) -> None:
+        self.children = children
+        self.values = values
+        plain = {name: to_plain(value) if isinstance(value, Spec) else value for name, value in values.items()}
+        self.key = canonical_json([list(children), plain])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Static) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return self.key
+
+
+def _flatten_with_keys(component: Component) -> tuple[list[tuple[GetAttrKey, Any]], _Static]:
+    children: list[tuple[GetAttrKey, Any]] = []
+    static: dict[str, Any] = {}
+    for name, info in type(component).model_fields.items():
+        if is_marked(info, Budget) or is_marked(info, Recording):
+            continue  # outside the program: reading one while training raises AttributeError
+        value = getattr(component, name)
+        dynamic = is_marked(info, Lane) or isinstance(value, Component) or _is_mapping_of_components(value)
+        if dynamic:
+            children.append((GetAttrKey(name), dict(value) if isinstance(value, Mapping) else value))
+        else:
+            static[name] = value
+    return children, _Static(tuple(key.name for key, _ in children), static)
+
+
+def _unflatten(cls: type[Component], static: _Static, children: Any) -> Component:
+    # Leaves may be tracers, shapes or anything else here, so nothing is validated.
+    component = cls.__new__(cls)
+    fields = dict(static.values) | dict(zip(static.children, children, strict=True))
+    object.__setattr__(component, "__dict__", fields)
+    object.__setattr__(component, "__pydantic_fields_set__", set(fields))
+    object.__setattr__(component, "__pydantic_extra__", None)
+    object.__setattr__(component, "__pydantic_private__", None)
+    return component
+
+
+def _is_mapping_of_components(value: object) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(isinstance(item, Component) for item in value.values())

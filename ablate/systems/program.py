@@ -1,0 +1,76 @@
+"""`Program`: one run as pure functions. The engine knows nothing else about what it trains."""
+
+from abc import abstractmethod
+from typing import Annotated, Any
+
+from jaxtyping import Array, Float, Key
+from pydantic import Field
+
+from ablate.core import Budget, Family, Metric, Recording
+
+from .component import Component
+
+State = Any
+"""A pytree of arrays; structure and shapes must be the same for every lane and every step."""
+
+Data = Any
+"""A pytree of arrays that no step changes."""
+
+Metrics = dict[str, Float[Array, ""]]
+"""Named float32 scalars."""
+
+
+class Train(Component):
+    """How long a run trains and what it records. The engine reads it; a program never sees it while it trains."""
+
+    steps: Annotated[int, Budget(), Field(gt=0)] = 1000
+    """Optimiser updates. A budget: outside the identity of a run, so a larger number continues it."""
+    eval_every: Annotated[int, Recording(), Field(gt=0)] = 100
+    """Updates between two evaluations (and between two points of the training curve)."""
+
+
+class Program(Component):
+    """Everything that can be run: four pure functions of a configuration (``self``), data and state.
+
+    The default is `ablate.systems.supervised.Supervised`. For an experiment that does not fit it, subclass this
+    in one file, give it fields and the functions, and register it with ``@PROGRAMS.register("name")``: lanes, resume,
+    statistics and report come with it.
+
+    Inside ``init``, ``step`` and ``evaluate`` the fields marked `Lane` are traced float32 scalars.
+    """
+
+    train: Train = Train()
+    """Budget and recording."""
+
+    @property
+    @abstractmethod
+    def recorded(self) -> tuple[Metric, ...]:
+        """What ``step`` and ``evaluate`` return, with direction and unit."""
+
+    def load(self) -> Data:
+        """Arrays that all lanes read (a data set), loaded once per pack on the host. Only static fields may be used."""
+        return ()
+
+    @abstractmethod
+    def init(self, data: Data, key: Key[Array, ""]) -> State:
+        """The state before the first step. Derive every random number from `key` with `ablate.systems.stream`."""
+
+    @abstractmethod
+    def step(self, data: Data, state: State) -> tuple[State, Metrics]:
+        """One optimiser update. A metric that is not finite ends the run as diverged, before this update."""
+
+    def evaluate(self, data: Data, state: State) -> Metrics:
+        """Metrics that do not change the state, computed every ``train.eval_every`` steps and before the first."""
+        return {}
+
+    def guarded(self, state: State) -> Any:
+        """The part of the state that must stay finite. The whole state, unless a program knows better."""
+        return state
+
+    def parameters(self, state: State) -> Any:
+        """The trainable part of the state, for counting. The whole state, unless a program knows better."""
+        return state
+
+
+PROGRAMS: Family[Program] = Family("program")
+"""What a grid's ``base.program`` chooses from; ``supervised`` is the default."""
