@@ -1,0 +1,102 @@
+"""The parts of a grid with a fixed set of keys: ``metric``, ``run`` and ``report``."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+
+from ablate.core import Goal, Problem, Spec, describe, did_you_mean, refuse
+
+_AT = re.compile(r"last|best|auc|mean_last:[1-9]\d{0,8}|step:\d{1,12}")
+
+
+def _check_at(text: str) -> str:
+    if not _AT.fullmatch(text):
+        message = f"{text!r} is no way to score a run; write last, best, mean_last:K, step:N or auc"
+        raise refuse(Problem(message, "bad-value"))
+    return text
+
+
+def _check_resources(value: object) -> Literal["auto"] | dict[str, float]:
+    if value == "auto":
+        return "auto"
+    if not isinstance(value, Mapping) or not value:
+        message = f"expected auto or a mapping such as {{gpu: 0.25}}, got {describe(value)}"
+        raise refuse(Problem(message, "wrong-type"))
+    problems = [
+        Problem(f"no such key; {did_you_mean(str(key), ('cpu', 'gpu'))}", "unknown-key", str(key))
+        if key not in ("cpu", "gpu")
+        else Problem(f"expected a number of devices above 0, got {describe(amount)}", "bad-value", str(key))
+        for key, amount in value.items()
+        if key not in ("cpu", "gpu") or not _is_positive(amount)
+    ]
+    if problems:
+        raise refuse(*problems)
+    return {str(key): amount for key, amount in value.items()}
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _unique(columns: tuple[str, ...]) -> tuple[str, ...]:
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise refuse(Problem(f"{', '.join(twice)} appears twice; keep one", "bad-value"))
+    return columns
+
+
+def _to_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class MetricChoice(Spec):
+    """The one metric that ranks the variants."""
+
+    name: str = Field(min_length=1)
+    """Name of a series that the program records."""
+    goal: Goal
+    """Which direction is better."""
+    at: Annotated[str, AfterValidator(_check_at)] = "last"
+    """How a series becomes a score: ``last``, ``best``, ``mean_last:K`` (mean of the last K recorded values),
+    ``step:N`` (the value at step N) or ``auc`` (area under the curve)."""
+
+
+class OnFailure(Spec):
+    """What follows a run that failed."""
+
+    error: Literal["continue", "stop_all"] = "continue"
+    """A pack raised an error: go on with the others, or save what is training and stop."""
+
+
+class RunOptions(Spec):
+    """How the runs are executed. Nothing here is part of a run's identity."""
+
+    resources: Annotated[Literal["auto"] | dict[str, float], PlainValidator(_check_resources)] = "auto"
+    """Devices of one pack: ``auto``, or numbers of ``cpu`` and ``gpu`` (fractions allowed)."""
+    max_concurrent_trials: Annotated[int, Field(ge=1)] | None = None
+    """Packs that train at the same time; as many as fit if not given."""
+    order: Literal["seed_major", "shuffled", "file"] = "seed_major"
+    """Which runs come first: all variants at the first seed, any, or variant by variant."""
+    max_restarts: int = Field(default=2, ge=0)
+    """How often a pack is started again after its worker was lost."""
+    on: OnFailure = OnFailure()
+    """What follows a failed run."""
+    lanes: Literal["auto", "vmap", "map", "solo", "strict", "off"] = "auto"
+    """How the runs of a pack are mapped over its devices. ``auto``: one after the other inside one program on CPU,
+    batched elsewhere; ``map`` (or ``strict``) and ``vmap`` force one of the two; ``solo`` (or ``off``) trains every run
+    in a pack of its own."""
+    checkpoint_every: Annotated[int, Field(ge=1)] | None = None
+    """Steps between checkpoints; about every half minute if not given."""
+
+
+class ReportOptions(Spec):
+    """How the results are reported."""
+
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Level of the tests: the accepted probability of a false "better" or "worse"."""
+    adjust: Literal["holm"] = "holm"
+    """Correction for the number of variants."""
+    columns: Annotated[tuple[str, ...], BeforeValidator(_to_tuple), AfterValidator(_unique)] = ()
+    """Further columns of the ranking, such as ``params``, ``flops``, ``step_ms``."""
