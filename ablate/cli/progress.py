@@ -1,0 +1,145 @@
+"""Progress of a run: a live panel on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from .console import count, err, print_warnings
+
+if TYPE_CHECKING:
+    from ablate.engine import LaneReport, PackReport
+    from ablate.grid import Variant
+    from ablate.plan import Plan
+
+SECONDS_PER_LINE = 10.0
+"""Between two plain lines."""
+_SHOWN_LOSSES = 6
+
+
+class Progress:
+    """Shows reports as they come; use as a context manager around the run."""
+
+    def __init__(self, plan: "Plan", only: "Sequence[Variant] | None" = None) -> None:
+        wanted = None if only is None else {variant.label for variant in only}
+        runs = [run for run in plan.runs if wanted is None or run.variant in wanted]
+        self._metric = plan.grid.metric.name
+        self._warnings = plan.warnings
+        self._total = sum(run.steps for run in runs)
+        self._variants = {run.run_id: run.label for run in runs}
+        self._ended = {run.run_id for run in runs if run.run_id in plan.ended}
+        self._steps = {run.run_id: run.steps if run.run_id in self._ended else 0 for run in runs}
+        self._losses: dict[str, dict[str, float]] = {}
+        self._reports: dict[int, PackReport] = {}
+        self._line = 0.0
+        self._start = time.monotonic()
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        print_warnings(self._warnings)
+        if err.is_terminal:
+            self._live = Live(self._panel(), console=err, refresh_per_second=4, transient=True)
+            self._live.start()
+        elif len(self._ended) < len(self._steps):
+            err.print(f"{count(len(self._steps) - len(self._ended), 'run')} to train, {len(self._ended)} already ended")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def update(self, report: "PackReport") -> None:
+        """Take in a report of a pack."""
+        self._reports[report.index] = report
+        for lane in report.lanes:
+            self._take(lane)
+        if self._live:
+            self._live.update(self._panel())
+            return
+        ended = report.phase in {"ended", "failed", "stopped"}
+        if ended or report.phase == "compiling" or time.monotonic() - self._line > SECONDS_PER_LINE:
+            self._line = time.monotonic()
+            err.print(self._plain(report), markup=False, soft_wrap=True)
+
+    def _take(self, lane: "LaneReport") -> None:
+        self._steps[lane.run_id] = lane.step
+        if lane.status is not None:
+            self._ended.add(lane.run_id)
+            self._steps[lane.run_id] = lane.steps
+        if self._metric in lane.metrics:
+            self._losses.setdefault(self._variants.get(lane.run_id, lane.label), {})[lane.run_id] = lane.metrics[
+                self._metric
+            ]
+
+    # --- what is shown -----------------------------------------------------------------------------------------
+
+    @property
+    def _rate(self) -> float:
+        return sum(report.steps_per_second for report in self._training)
+
+    @property
+    def _training(self) -> "list[PackReport]":
+        return [report for report in self._reports.values() if report.phase == "training"]
+
+    def _eta(self) -> str:
+        left = self._total - sum(self._steps.values())
+        return _duration(left / self._rate) if self._rate else "–"
+
+    def _variants_done(self) -> str:
+        open_ = {label for run_id, label in self._variants.items() if run_id not in self._ended}
+        every = set(self._variants.values())
+        return f"{len(every) - len(open_)}/{len(every)} variants"
+
+    def _facts(self) -> str:
+        alive = sum(report.alive for report in self._training)
+        return (
+            f"{len(self._ended)}/{len(self._steps)} runs, {self._variants_done()}, {count(alive, 'lane')} alive, "
+            f"{self._rate:,.0f} steps/s, ETA {self._eta()}"
+        )
+
+    def _newest(self) -> str:
+        means = {label: sum(values.values()) / len(values) for label, values in self._losses.items()}
+        best = sorted(means, key=lambda label: means[label])[:_SHOWN_LOSSES]
+        return "  ".join(f"{label} {means[label]:.4g}" for label in best)
+
+    def _plain(self, report: "PackReport") -> str:
+        labels = list(dict.fromkeys(lane.label for lane in report.lanes))
+        what = ", ".join(labels[:2]) + (f" and {len(labels) - 2} more" if len(labels) > 2 else "")
+        values = [lane.metrics[self._metric] for lane in report.lanes if self._metric in lane.metrics]
+        loss = f", mean {self._metric} {sum(values) / len(values):.4g}" if values else ""
+        step = f" step {max((lane.step for lane in report.lanes), default=0)}" if report.lanes else ""
+        elapsed = _duration(time.monotonic() - self._start)
+        return f"[{elapsed}] pack {report.index} {report.phase}{step}: {what}{loss} | {self._facts()}"
+
+    def _panel(self) -> RenderableType:
+        done = sum(self._steps.values())
+        bar = Table.grid(padding=(0, 1))
+        share = 100 * done // max(self._total, 1)
+        bar.add_row(ProgressBar(total=max(self._total, 1), completed=done, width=32), f"{share} %", self._facts())
+        rows: list[RenderableType] = [bar]
+        for report in self._reports.values():
+            if report.phase in {"compiling", "training"}:
+                labels = list(dict.fromkeys(lane.label for lane in report.lanes))
+                rows.append(
+                    Text(f"  {report.phase}: {', '.join(labels)}", style="dim", overflow="ellipsis", no_wrap=True)
+                )
+        if not self._reports:
+            rows.append(Text("  starting workers", style="dim"))
+        if self._losses:
+            rows.append(Text(f"  {self._metric}: {self._newest()}", overflow="ellipsis", no_wrap=True))
+        return Group(*rows)
+
+
+def _duration(seconds: float) -> str:
+    whole = int(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"

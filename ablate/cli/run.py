@@ -1,0 +1,59 @@
+"""``ablate run``."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from .options import grid_argument, seeds_option, store_option, with_seeds
+
+
+@click.command("run")
+@grid_argument
+@seeds_option
+@store_option
+@click.option(
+    "--only", metavar="SELECTOR", help="Train only these variants: labels, globs or path=value, comma-separated."
+)
+@click.option("--retry", metavar="error,lost", help="Train failed runs with these statuses again.")
+@click.option("--inline", is_flag=True, help="Train in this process, without Ray.")
+@click.option("--address", metavar="ADDRESS", help="Use a running Ray cluster (e.g. auto) instead of a local one.")
+def command(
+    grid: Path,
+    overrides: tuple[str, ...],
+    seeds: str | None,
+    store: Path,
+    only: str | None,
+    retry: str | None,
+    inline: bool,
+    address: str | None,
+) -> None:
+    """Train what is missing of GRID. Running it again resumes; finished runs are never trained twice."""
+    from ablate.engine import available_cpus, prepare_environment
+
+    prepare_environment(available_cpus())
+    from ablate.core import CommandError, Problem
+    from ablate.engine import execute
+    from ablate.grid import select
+    from ablate.plan import make_plan
+    from ablate.store import Store
+
+    from .console import print_summary
+    from .progress import Progress
+
+    if inline and address:
+        raise CommandError(Problem("--inline and --address exclude each other", "bad-command"))
+    plan = make_plan(grid, Store(store), with_seeds(overrides, seeds))
+    chosen = None if only is None else select(plan.expansion, only)
+    with Progress(plan, chosen) as progress:
+        outcome = execute(
+            plan,
+            store,
+            on_report=progress.update,
+            only=chosen,
+            retry=tuple((retry or "").replace(",", " ").split()),
+            inline=inline,
+            address=address,
+        )
+    print_summary(plan, outcome, grid, store)
+    sys.exit(outcome.exit_code)

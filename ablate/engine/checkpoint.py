@@ -1,0 +1,94 @@
+"""Checkpoints: the lanes of a pack in one safetensors file, readable run by run, verified on read. No pickle."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from numpy import ndarray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from ablate.core import StoreError
+from ablate.store import replacing
+
+from .executable import Lanes
+
+NDArray = ndarray[Any, Any]
+
+
+def to_host(lanes: Lanes) -> Lanes:
+    """The lanes as numpy arrays, random keys as their integers. Waits for the devices."""
+    return cast(
+        Lanes, jax.tree.map(lambda leaf: np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf), lanes)
+    )
+
+
+def from_host(host: Lanes, like: Lanes) -> Lanes:
+    """The inverse of `to_host`; `like` says which leaves are random keys."""
+
+    def wrap(array: Array, shape: Array) -> Array:
+        return jax.random.wrap_key_data(jnp.asarray(array), impl="threefry2x32") if _is_key(shape) else array
+
+    return cast(Lanes, jax.tree.map(wrap, host, like))
+
+
+def save(path: Path, host: Lanes, run_ids: Sequence[str]) -> None:
+    """Write the first ``len(run_ids)`` lanes, in that order; `host` as `to_host` gives it.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    arrays = {name: np.ascontiguousarray(leaf[: len(run_ids)]) for name, leaf in _named(host)}
+    digests = {f"blake2b {name}": _digest(array) for name, array in arrays.items()}
+    with replacing(path) as temporary:
+        save_file(arrays, temporary, {"runs": json.dumps(list(run_ids)), **digests})
+
+
+def load(path: Path, run_id: str, like: Lanes) -> Lanes:
+    """One run's lane on the host, without the lane axis.
+
+    Args:
+        path: a file that `save` wrote.
+        run_id: which of its runs.
+        like: shapes of lanes of that run's signature, as `to_host` gives them, at any width.
+
+    Raises:
+        StoreError: the file is torn, damaged, or of another program.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata()
+            row = json.loads(metadata["runs"]).index(run_id)
+            leaves = [_verified(file.get_tensor(name), name, metadata, shape)[row] for name, shape in _named(like)]
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        message = f"{path}: cannot be read ({error}); an older state is used if there is one"
+        raise StoreError(message) from error
+    return cast(Lanes, jax.tree.unflatten(jax.tree.structure(like), leaves))
+
+
+def _verified(array: NDArray, name: str, metadata: Mapping[str, str], shape: Array) -> NDArray:
+    if _digest(array) != metadata[f"blake2b {name}"]:
+        message = f"{name} is damaged"
+        raise ValueError(message)
+    if array.shape[1:] != shape.shape[1:]:
+        message = f"{name} has the shape of another program"
+        raise ValueError(message)
+    return array
+
+
+def _named(lanes: Lanes) -> list[tuple[str, Array]]:
+    return [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(lanes)]
+
+
+def _is_key(leaf: Array) -> bool:
+    return bool(jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key))
+
+
+def _digest(array: NDArray) -> str:
+    return hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16).hexdigest()

@@ -1,0 +1,282 @@
+"""The compiled program of a static signature: many lanes, many steps, one call."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from ablate.systems import Program, Signature, root
+
+Strategy = Literal["vmap", "map"]
+"""How the lanes of one device run: batched together, or one after the other inside one program.
+
+``map`` is bitwise equal to training each run alone and does no work for lanes that have ended. On CPU it is the faster
+one for all but the smallest networks; on GPU ``vmap`` is (see docs, performance).
+"""
+
+_AXIS = "lanes"
+_RUNNING = -1
+
+
+class Lanes(NamedTuple):
+    """The state of a pack; every leaf has the lane axis S first (inside the per-lane functions: no lane axis)."""
+
+    program: PyTree[Array]
+    step: Int[Array, " S"]
+    """Finished updates."""
+    cause: Int[Array, " S"]
+    """Index of what stopped being finite: a metric, or (last) the guarded state. -1 while the lane lives."""
+    sums: Float[Array, "S M"]
+    """Sums of the step metrics since the last evaluation."""
+    summed: Float[Array, " S"]
+    """Number of steps in the sums."""
+
+
+class Report(NamedTuple):
+    """What a call tells the host, one row per lane."""
+
+    step: Int[Array, " S"]
+    cause: Int[Array, " S"]
+    means: Float[Array, "S M"]
+    """Means of the step metrics since the last evaluation; NaN where there was no step."""
+    evaluation: Float[Array, "S E"]
+    """Evaluation metrics; NaN for lanes that were not asked for."""
+
+
+@dataclass(frozen=True)
+class Executable:
+    """Programs for one signature at one pack width, and the data they read.
+
+    The number of steps is an argument, not part of the program, so there is exactly one compilation per signature
+    and width, and the calls a run is cut into never change a bit of it.
+    """
+
+    signature: Signature
+    width: int
+    """Lanes, a multiple of the number of devices."""
+    strategy: Strategy
+    devices: tuple[jax.Device, ...]
+
+    # --- host side ---------------------------------------------------------------------------------------------
+
+    def init(self, hyper: Float[np.ndarray, "S H"], seeds: Int[np.ndarray, " S"]) -> Lanes:
+        """Fresh lanes."""
+        return self._init(self._data, self._split(hyper), self._split(seeds))
+
+    def advance(
+        self,
+        lanes: Lanes,
+        hyper: Float[np.ndarray, "S H"],
+        until: Int[np.ndarray, " S"],
+        evaluate: Bool[np.ndarray, " S"],
+    ) -> tuple[Lanes, Report]:
+        """Train each living lane until it has finished `until` updates, then evaluate those that `evaluate` names.
+
+        `lanes` is donated. Returns at once; the arrays become ready later.
+        """
+        until, evaluate = np.asarray(until, np.int32), np.asarray(evaluate)
+        return self._advance(self._data, self._split(hyper), self._split(until), self._split(evaluate), lanes)
+
+    def place(self, lanes: Lanes) -> Lanes:
+        """Host arrays, put on the devices."""
+        return cast(Lanes, jax.device_put(lanes, self._sharding))
+
+    @cached_property
+    def step_metrics(self) -> tuple[str, ...]:
+        """Names of the columns of `Report.means`."""
+        _, metrics = jax.eval_shape(self._program.step, self._shapes, self.state_shape)
+        return tuple(sorted(metrics))
+
+    @cached_property
+    def evaluation_metrics(self) -> tuple[str, ...]:
+        """Names of the columns of `Report.evaluation`."""
+        return tuple(sorted(jax.eval_shape(self._program.evaluate, self._shapes, self.state_shape)))
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """What `Report.cause` counts."""
+        return (*self.step_metrics, "parameters")
+
+    @cached_property
+    def state_shape(self) -> PyTree[jax.ShapeDtypeStruct]:
+        """Shapes of one lane's program state."""
+        return jax.eval_shape(self._program.init, self._shapes, root(0))
+
+    @property
+    def lanes_shape(self) -> Lanes:
+        """Shapes of `Lanes`."""
+        hyper = jax.ShapeDtypeStruct((self.width, self.signature.structure.num_leaves), jnp.float32)
+        seeds = jax.ShapeDtypeStruct((self.width,), jnp.int32)
+        lanes = jax.eval_shape(jax.vmap(self._init_lane, (None, 0, 0)), self._shapes, hyper, seeds)
+        assert isinstance(lanes, Lanes)
+        return lanes
+
+    @cached_property
+    def parameters(self) -> int:
+        """Trainable numbers of one lane."""
+        return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(self._program.parameters(self.state_shape)))
+
+    def compile(self) -> float:
+        """Compile everything now; the seconds it took."""
+        start = time.perf_counter()
+        _ = self._init, self._advance
+        return time.perf_counter() - start
+
+    # --- one lane ----------------------------------------------------------------------------------------------
+
+    def _init_lane(self, data: PyTree, hyper: Float[Array, " H"], seed: Int[Array, ""]) -> Lanes:
+        state = self.signature.config(hyper).init(data, root(seed))
+        zero = jnp.zeros((), jnp.float32)
+        running = jnp.asarray(_RUNNING, jnp.int32)
+        return Lanes(state, jnp.zeros((), jnp.int32), running, jnp.zeros(len(self.step_metrics)), zero)
+
+    def _step_lane(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> Lanes:
+        program = self.signature.config(hyper)
+        state, metrics = program.step(data, lane.program)
+        values = jnp.stack([metrics[name].astype(jnp.float32) for name in self.step_metrics])
+        finite = jnp.append(jnp.isfinite(values), _all_finite(program.guarded(state)))
+        alive = jnp.all(finite)
+        state = jax.tree.map(lambda new, old: jnp.where(alive, new, old), state, lane.program)
+        return Lanes(
+            program=state,
+            step=lane.step + alive,
+            cause=jnp.where(alive, _RUNNING, jnp.argmin(finite).astype(jnp.int32)),
+            sums=lane.sums + jnp.where(alive, values, 0.0),
+            summed=lane.summed + alive,
+        )
+
+    def _evaluate_lane(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> Float[Array, " E"]:
+        metrics = self.signature.config(hyper).evaluate(data, lane.program)
+        values = [metrics[name].astype(jnp.float32) for name in self.evaluation_metrics]
+        return jnp.stack(values) if values else jnp.zeros(0)
+
+    # --- the lanes of one device -------------------------------------------------------------------------------
+
+    def _advance_mapped(
+        self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes
+    ) -> tuple[Lanes, Float[Array, "S E"]]:
+        def one(args: tuple[Array, Array, Array, Lanes]) -> tuple[Lanes, Float[Array, " E"]]:
+            hyper, until, evaluate, lane = args
+            lane = jax.lax.while_loop(
+                lambda lane: _is_training(lane, until), lambda lane: self._step_lane(data, hyper, lane), lane
+            )
+            measured = jax.lax.cond(
+                evaluate,
+                lambda: self._evaluate_lane(data, hyper, lane),
+                lambda: jnp.full(len(self.evaluation_metrics), jnp.nan),
+            )
+            return lane, measured
+
+        lanes, evaluation = jax.lax.map(one, (hyper, until, evaluate, lanes))
+        return lanes, evaluation
+
+    def _advance_batched(
+        self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes
+    ) -> tuple[Lanes, Float[Array, "S E"]]:
+        step = jax.vmap(self._step_lane, (None, 0, 0))
+
+        def body(lanes: Lanes) -> Lanes:
+            return _keep(_is_training(lanes, until), step(data, hyper, lanes), lanes)
+
+        lanes = jax.lax.while_loop(lambda lanes: jnp.any(_is_training(lanes, until)), body, lanes)
+        evaluation = jax.lax.cond(
+            jnp.any(evaluate),
+            lambda: jax.vmap(self._evaluate_lane, (None, 0, 0))(data, hyper, lanes),
+            lambda: jnp.full((evaluate.shape[0], len(self.evaluation_metrics)), jnp.nan),
+        )
+        return lanes, jnp.where(evaluate[:, None], evaluation, jnp.nan)
+
+    def _advance_local(
+        self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes
+    ) -> tuple[Lanes, Report]:
+        run = self._advance_mapped if self.strategy == "map" else self._advance_batched
+        lanes, evaluation = run(data, hyper, until, evaluate, lanes)
+        means = jnp.where(lanes.summed[:, None] > 0, lanes.sums / lanes.summed[:, None], jnp.nan)
+        report = Report(lanes.step, lanes.cause, means, evaluation)
+        fresh = lanes._replace(sums=jnp.zeros_like(lanes.sums), summed=jnp.zeros_like(lanes.summed))
+        return _keep(evaluate, fresh, lanes), report
+
+    def _init_local(self, data: PyTree, hyper: Array, seeds: Array) -> Lanes:
+        lanes = jax.lax.map(lambda args: self._init_lane(data, *args), (hyper, seeds))
+        assert isinstance(lanes, Lanes)
+        return lanes
+
+    # --- compilation -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _program(self) -> Program:
+        return self.signature.config(jnp.zeros(self.signature.structure.num_leaves))
+
+    @cached_property
+    def _mesh(self) -> Mesh:
+        return Mesh(np.asarray(self.devices), (_AXIS,))
+
+    @cached_property
+    def _sharding(self) -> NamedSharding:
+        return NamedSharding(self._mesh, PartitionSpec(_AXIS))
+
+    def _split(self, rows: np.ndarray) -> Array:
+        return cast(Array, jax.device_put(rows, self._sharding))
+
+    @cached_property
+    def _data(self) -> PyTree[Array]:
+        return jax.device_put(self.signature.static_config().load(), NamedSharding(self._mesh, PartitionSpec()))
+
+    @cached_property
+    def _shapes(self) -> PyTree[jax.ShapeDtypeStruct]:
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), self._data)
+
+    @cached_property
+    def _init(self) -> Callable[..., Lanes]:
+        hyper = jax.ShapeDtypeStruct((self.width, self.signature.structure.num_leaves), jnp.float32)
+        seeds = jax.ShapeDtypeStruct((self.width,), jnp.int32)
+        return cast(Callable[..., Lanes], self._compiled(self._init_local, 2, (), hyper, seeds))
+
+    @cached_property
+    def _advance(self) -> Callable[..., tuple[Lanes, Report]]:
+        hyper = jax.ShapeDtypeStruct((self.width, self.signature.structure.num_leaves), jnp.float32)
+        until = jax.ShapeDtypeStruct((self.width,), jnp.int32)
+        evaluate = jax.ShapeDtypeStruct((self.width,), jnp.bool_)
+        advance = self._compiled(self._advance_local, 4, (4,), hyper, until, evaluate, self.lanes_shape)
+        return cast(Callable[..., tuple[Lanes, Report]], advance)
+
+    def _compiled(self, function: Callable[..., Any], split: int, donate: tuple[int, ...], *shapes: Any) -> Any:
+        replicated, lanes = PartitionSpec(), PartitionSpec(_AXIS)
+        sharded = jax.shard_map(
+            function,
+            mesh=self._mesh,
+            in_specs=(replicated, *[lanes] * split),
+            out_specs=lanes,
+            check_vma=False,
+        )
+        in_shardings = (NamedSharding(self._mesh, replicated), *[self._sharding] * split)
+        jitted = jax.jit(sharded, donate_argnums=donate, in_shardings=in_shardings)
+        return jitted.lower(self._shapes, *shapes).compile()
+
+
+def _is_training(lane: Lanes, until: Int[Array, "..."]) -> Bool[Array, "..."]:
+    return (lane.cause == _RUNNING) & (lane.step < until)
+
+
+def _all_finite(tree: PyTree[Array]) -> Bool[Array, ""]:
+    leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves])) if leaves else jnp.asarray(True)
+
+
+def _keep(chosen: Bool[Array, " S"], new: Lanes, old: Lanes) -> Lanes:
+    """Lanes from `new` where `chosen`, from `old` elsewhere."""
+
+    def pick(fresh: Array, stale: Array) -> Array:
+        return jnp.where(chosen.reshape(chosen.shape + (1,) * (fresh.ndim - 1)), fresh, stale)
+
+    picked = jax.tree.map(pick, new, old)
+    assert isinstance(picked, Lanes)
+    return picked

@@ -1,0 +1,166 @@
+"""The file format: what each JSON and Parquet file of a store contains."""
+
+from typing import Any, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from ablate.core import Goal, Status
+
+FORMAT = 1
+"""Version of this format, written to ``store.json``."""
+
+SERIES = pl.Schema({"run_id": pl.String, "step": pl.Int64, "metric": pl.String, "value": pl.Float64})
+"""One row per run, step and metric. ``step`` counts finished optimiser updates; NaN values are kept."""
+
+RUNS = pl.Schema(
+    {
+        "run_id": pl.String,
+        "variant": pl.String,
+        "context": pl.String,
+        "seed": pl.Int64,
+        "budget": pl.Int64,
+        "status": pl.String,
+        "step": pl.Int64,
+        "cause": pl.String,
+        "message": pl.String,
+        "seconds": pl.Float64,
+        "pack_id": pl.String,
+    }
+)
+"""One row per planned run. ``status`` is null while the run has not ended; ``step`` is null if it never started;
+``seconds`` is the run's share of training time (pack wall time / lanes), compilation excluded."""
+
+
+class Record(BaseModel):
+    """Base of the JSON records: frozen; unknown fields are ignored, so that older code reads newer stores."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class VariantRecord(Record):
+    """One resolved configuration, seed excluded."""
+
+    label: str
+    changes: dict[str, Any]
+    """Dotted path -> value, where it differs from the base. Empty for the base."""
+    is_base: bool
+    contexts: dict[str, dict[str, Any]]
+    """Context label -> the whole validated configuration."""
+    parameters: int | None = None
+    """Trainable numbers, in the first context."""
+    citations: tuple[str, ...] = ()
+    """References of the components that differ from the base."""
+
+
+class RunRecord(Record):
+    """One planned run."""
+
+    run_id: str
+    variant: str
+    context: str
+    seed: int
+    steps: int
+    """The budget at which this grid reads the scores."""
+
+
+class MetricRecord(Record):
+    """The one metric that ranks the variants, and how a series becomes a score."""
+
+    name: str
+    goal: Goal = "minimize"
+    at: str = "last"
+    """``last``, ``best``, ``mean_last:K``, ``step:N`` or ``auc``."""
+    unit: str = "dimensionless"
+
+
+class ReferenceRecord(Record):
+    """Published numbers to show beside ours."""
+
+    source: str = ""
+    metric: str = ""
+    values: dict[str, float] = {}
+
+
+class ReportRecord(Record):
+    """How the grid wants to be reported."""
+
+    alpha: float = 0.05
+    adjust: Literal["holm"] = "holm"
+    columns: tuple[str, ...] = ()
+
+
+class Provenance(Record):
+    """Where something came from: what is needed to repeat it."""
+
+    created: str
+    """UTC, ISO 8601."""
+    versions: dict[str, str]
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    host: str = ""
+    platform: str = ""
+    processor: str = ""
+    devices: tuple[str, ...] = ()
+
+
+class PlanRecord(Record):
+    """``grids/NAME/plan.json``: everything the reading side must know about a grid. Written by each `ablate run`."""
+
+    name: str
+    path: str
+    question: str
+    text: str
+    """The grid file as it was, for the report."""
+    metric: MetricRecord
+    margin: float | None = None
+    seeds: tuple[int, ...]
+    contexts: tuple[str, ...]
+    """Labels; a grid without ``across`` has the one context ``""``."""
+    variants: tuple[VariantRecord, ...]
+    runs: tuple[RunRecord, ...]
+    claims: tuple[dict[str, Any], ...] = ()
+    """As written in the grid, checked against the expansion."""
+    reference: ReferenceRecord | None = None
+    report: ReportRecord = ReportRecord()
+    provenance: Provenance
+
+
+class PackRecord(Record):
+    """``packs/ID/pack.json``: one attempt to train some runs together. Never changes."""
+
+    pack_id: str
+    signature: str
+    """Digest of the static part that all lanes share."""
+    run_ids: tuple[str, ...]
+    width: int
+    """Compiled lanes, padding included."""
+    strategy: str
+    devices: int
+    compile_seconds: float
+    provenance: Provenance
+
+
+class RunState(Record):
+    """What is known of one run of a pack."""
+
+    step: int
+    status: Status | None = None
+    cause: str = ""
+    """For a diverged run: the quantity that stopped being finite."""
+    message: str = ""
+    seconds: float = 0.0
+    checkpoint: str | None = None
+    """File name inside the pack folder that holds this run's newest state."""
+    row: int = 0
+    """The run's index in that file."""
+
+
+class PackStatus(Record):
+    """``packs/ID/status.json``: replaced atomically at each flush."""
+
+    pack_id: str
+    updated: str
+    runs: dict[str, RunState]
+    step_seconds: float | None = None
+    """Median wall time of one step of the whole pack, compilation excluded."""

@@ -1,0 +1,209 @@
+"""`Store`: the results folder, for writing and for reading.
+
+    runs/
+      store.json                        format version
+      grids/NAME/plan.json              what the last `ablate run` of the grid planned
+      grids/NAME/lock                   while a driver trains it
+      packs/ID/pack.json                one attempt to train some runs together
+      packs/ID/status.json              how far each of them is; replaced at each flush
+      packs/ID/series-00000.parquet     their metrics, one file per flush
+      packs/ID/state-00000500.safetensors   their newest state
+
+Runs are found by id, whatever grid planned them, so two grids that ask for the same run share it.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import polars as pl
+from pydantic import ValidationError
+
+from ablate.core import NoResultsError, Problem, StoreError, did_you_mean
+
+from .atomic import write_text
+from .schema import FORMAT, RUNS, SERIES, PackRecord, PackStatus, PlanRecord, Record, RunState
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The state of one run in one pack."""
+
+    pack_id: str
+    state: RunState
+    folder: Path
+
+
+@dataclass
+class Store:
+    """A results folder; see the module for its layout.
+
+    Reading never changes it and never fails on a torn or foreign file: those are listed in `damaged`.
+    """
+
+    root: Path
+    damaged: list[str] = field(default_factory=list)
+
+    # --- writing -----------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Create the folder, or check that this version can add to it.
+
+        Raises:
+            StoreError: it holds something else, or cannot be written.
+        """
+        marker = self.root / "store.json"
+        if marker.exists():
+            found = self._json(marker)
+            if not isinstance(found, Mapping) or found.get("format") != FORMAT:
+                message = f"{self.root} is not a store of this version (format {FORMAT}); use another --store"
+                raise StoreError(message)
+            return
+        if self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
+            message = f"{self.root} exists and is not an ablate store; use another --store"
+            raise StoreError(message)
+        write_text(marker, json.dumps({"format": FORMAT}))
+
+    def write_plan(self, plan: PlanRecord) -> None:
+        """Record what a grid planned; the previous plan is replaced."""
+        write_text(self.grid_folder(plan.name) / "plan.json", plan.model_dump_json(indent=1))
+
+    def grid_folder(self, name: str) -> Path:
+        """Where a grid's plan and lock lie."""
+        return self.root / "grids" / name
+
+    def pack_folder(self, pack_id: str) -> Path:
+        """Where a pack's files lie."""
+        return self.root / "packs" / pack_id
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    def grids(self) -> tuple[str, ...]:
+        """Names of the grids with a plan."""
+        return tuple(sorted(path.parent.name for path in self.root.glob("grids/*/plan.json")))
+
+    def plan(self, name: str) -> PlanRecord:
+        """The plan of a grid.
+
+        Raises:
+            NoResultsError: it was never run in this store.
+        """
+        path = self.grid_folder(name) / "plan.json"
+        plan = self._record(path, PlanRecord)
+        if plan is None:
+            others = f"; {did_you_mean(name, self.grids())}" if self.grids() else ""
+            message = f"no results of {name!r} in the store {self.root}{others}; first: ablate run GRID"
+            raise NoResultsError(Problem(message, "no-results"))
+        return plan
+
+    def packs(self) -> tuple[PackRecord, ...]:
+        """Every attempt, oldest first."""
+        paths = sorted(self.root.glob("packs/*/pack.json"))
+        return tuple(record for path in paths if (record := self._record(path, PackRecord)))
+
+    @cached_property
+    def attempts(self) -> Mapping[str, tuple[Attempt, ...]]:
+        """Run id -> its attempts, best last: ended before not ended, then further before less far."""
+        found: dict[str, list[Attempt]] = {}
+        for path in sorted(self.root.glob("packs/*/status.json")):
+            status = self._record(path, PackStatus)
+            if status:
+                for run_id, state in status.runs.items():
+                    found.setdefault(run_id, []).append(Attempt(status.pack_id, state, path.parent))
+        return {run_id: tuple(sorted(attempts, key=_progress)) for run_id, attempts in found.items()}
+
+    def attempt(self, run_id: str) -> Attempt | None:
+        """The attempt that got furthest, or None if the run never started."""
+        attempts = self.attempts.get(run_id)
+        return attempts[-1] if attempts else None
+
+    def has_ended(self, run_id: str, budget: int) -> bool:
+        """Whether a run needs no more training at this budget: it reached it, or diverged before it."""
+        attempt = self.attempt(run_id)
+        if attempt is None:
+            return False
+        return attempt.state.status == "diverged" or attempt.state.step >= budget
+
+    def runs(self, plan: PlanRecord) -> pl.DataFrame:
+        """One row per planned run, schema `RUNS`."""
+        rows = []
+        for run in plan.runs:
+            attempt = self.attempt(run.run_id)
+            state = attempt.state if attempt else None
+            rows.append(
+                {
+                    "run_id": run.run_id,
+                    "variant": run.variant,
+                    "context": run.context,
+                    "seed": run.seed,
+                    "budget": run.steps,
+                    "status": _status_at(state, run.steps),
+                    "step": state.step if state else None,
+                    "cause": state.cause if state else "",
+                    "message": state.message if state else "",
+                    "seconds": state.seconds if state else None,
+                    "pack_id": attempt.pack_id if attempt else None,
+                }
+            )
+        return pl.DataFrame(rows, schema=RUNS)
+
+    def series(self, run_ids: Iterable[str]) -> pl.DataFrame:
+        """Every recorded metric of some runs, schema `SERIES`, each step once, in order.
+
+        A resumed run repeats the steps after its checkpoint; they are the same numbers, and are kept once.
+        """
+        wanted = pl.Series("run_id", sorted(set(run_ids)), dtype=pl.String)
+        frames = [
+            frame.filter(pl.col("run_id").is_in(wanted.implode()))
+            for path in sorted(self.root.glob("packs/*/series-*.parquet"))
+            if (frame := self._parquet(path)) is not None
+        ]
+        if not frames:
+            return pl.DataFrame(schema=SERIES)
+        keys = ["run_id", "metric", "step"]
+        return pl.concat(frames).unique(keys, keep="last", maintain_order=True).sort(keys)
+
+    # --- reading files that may be torn ------------------------------------------------------------------------
+
+    def _record(self, path: Path, schema: type[R]) -> R | None:
+        return self._read(path, lambda: schema.model_validate_json(path.read_bytes()))
+
+    def _json(self, path: Path) -> object:
+        return self._read(path, lambda: json.loads(path.read_bytes()))
+
+    def _parquet(self, path: Path) -> pl.DataFrame | None:
+        return self._read(path, lambda: pl.read_parquet(path).select(SERIES.names()).cast(SERIES))
+
+    def _read(self, path: Path, read: Callable[[], "T"]) -> "T | None":
+        try:
+            return read()
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, ValidationError, pl.exceptions.PolarsError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            self.damaged.append(f"{path}: unreadable, skipped ({reason})")
+            return None
+
+
+T = TypeVar("T")
+
+
+def _progress(attempt: Attempt) -> tuple[bool, int, str]:
+    state = attempt.state
+    return (state.status == "diverged", state.step, attempt.pack_id)
+
+
+def _status_at(state: RunState | None, budget: int) -> str | None:
+    """The status of a run at a grid's budget, which may be smaller or larger than what was trained."""
+    if state is None:
+        return None
+    if state.status == "diverged":
+        return "diverged" if state.step < budget else "done"
+    if state.step >= budget:
+        return "done"
+    return None if state.status == "done" else state.status
