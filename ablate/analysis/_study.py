@@ -1,0 +1,55 @@
+"""What has been computed of a grid, for the parts that write about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from ablate.store.schema import PlanRecord
+
+from ._table import Floats
+from .effects import Effect
+from .types import Ranked
+
+
+def base_of(plan: PlanRecord) -> str:
+    """The label of the baseline."""
+    return next((variant.label for variant in plan.variants if variant.is_base), "base")
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The ranking metric of one run, up to its budget."""
+
+    steps: Floats
+    values: Floats
+    budget: int
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A grid, its scores, and what follows from them."""
+
+    plan: PlanRecord
+    base: str
+    scores: pl.DataFrame
+    """Schema `SCORES`."""
+    runs: pl.DataFrame
+    curves: Mapping[tuple[str, str, int], Curve]
+    """(variant, context, seed) -> the ranking metric."""
+    effects: Mapping[tuple[str, str], Effect]
+    """(variant, context) -> the comparison with the baseline."""
+    ranking: tuple[Ranked, ...]
+    tests: int
+    noise_sd: float | None
+    seed_correlation: float | None
+    pairing_gain: float | None
+    smallest_detectable: float | None
+
+    def rows(self, context: str) -> tuple[Ranked, ...]:
+        """The ranking of one context."""
+        return tuple(row for row in self.ranking if row.context == context)
+
+    def where(self, row: Ranked) -> str:
+        """The name of a row, with its context if there are several."""
+        return f"{row.variant} ({row.context})" if len(self.plan.contexts) > 1 else row.variant

@@ -1,0 +1,254 @@
+"""The sentences: headline, summary, methods."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy
+import statsmodels
+
+from ._study import Study
+from ._words import interval_text, listed, number, p_value, percent, plural
+from .compare import MIN_SEEDS
+from .effects import BOOTSTRAP_SEEDS, PERMUTATION_SEEDS
+from .ranking import TOP
+from .types import ClaimResult, Ranked, Verdict
+
+
+def headline(study: Study) -> str:
+    """The verdict on the first context, in one sentence."""
+    return _sentence(study, study.plan.contexts[0]) if study.plan.contexts else "Nothing was planned."
+
+
+def summary(study: Study, claims: Sequence[ClaimResult]) -> tuple[str, ...]:
+    """What else belongs on the first screen."""
+    rows, plan = study.ranking, study.plan
+    found = [_sentence(study, context) for context in plan.contexts[1:]]
+    done = sum(row.done for row in rows)
+    if 0 < done < len(plan.runs):
+        found.append(f"{done} of {plural(len(plan.runs), 'planned run')} have a score so far.")
+    unstable = [study.where(row) for row in rows if row.diverged]
+    if unstable:
+        found.append(f"Diverged in at least one seed: {listed(unstable, 6)}.")
+    if study.noise_sd is not None:
+        text = f"Seed noise of a paired difference: sd {_amount(study, study.noise_sd)}"
+        if study.smallest_detectable is not None:
+            text += f"; an improvement of {_amount(study, study.smallest_detectable)} would be found with 80 % power"
+        found.append(text + ".")
+    if claims:
+        counts = [(word, sum(claim.verdict == word for claim in claims)) for word in ("supported", "refuted")]
+        counts.append(("undecided", len(claims) - sum(count for _, count in counts)))
+        found.append(f"Claims: {', '.join(f'{count} {word}' for word, count in counts if count)}.")
+    if any(len(_scored(study.rows(context))) > TOP for context in plan.contexts):
+        found.append(f"Rank intervals are among the {TOP} best means; the others are {TOP + 1}+, untested for rank.")
+    return tuple(found)
+
+
+def _sentence(study: Study, context: str) -> str:
+    rows = study.rows(context)
+    prefix = f"{context}: " if len(study.plan.contexts) > 1 else ""
+    return prefix + _verdict(study, rows)
+
+
+def _verdict(study: Study, rows: Sequence[Ranked]) -> str:
+    base = next((row for row in rows if row.verdict == "baseline"), None)
+    others = [row for row in rows if row.verdict != "baseline"]
+    if not any(row.mean is not None for row in rows):
+        ended = sum(row.diverged + row.failed for row in rows)
+        return f"Nothing to compare: {ended} runs ended, none with a score." if ended else "No run has finished yet."
+    if base is None or base.mean is None:
+        return f"Nothing can be compared: the baseline {study.base} has no score."
+    if not others:
+        spread = "" if base.sd is None else f", sd {number(base.sd)}"
+        return f"Only the baseline was planned: {study.plan.metric.name} {number(base.mean)}{spread} (n={base.n})."
+    by = {word: [row for row in others if row.verdict == word] for word in _WORDS}
+    if by["better"]:
+        lead = by["better"][0]
+        return _join(f"{lead.variant} beats {study.base} by {_evidence(study, lead)}", _tail(study, rows, by, {lead}))
+    settled = not (by["undecided"] or by["leaning"] or by["not tested"] or by["unstable"])
+    none = f"No variant {'beats' if settled else 'is shown to beat'} {study.base}"
+    if by["worse"]:
+        lead = max(by["worse"], key=lambda row: abs(row.improvement or 0.0))
+        if len(others) == 1:
+            return f"{lead.variant} is worse than {study.base} by {_evidence(study, lead)}."
+        text = f"{none}; {len(by['worse'])} of {len(others)} are worse"
+        text += f", most of all {lead.variant} by {_evidence(study, lead)}"
+        return _join(text, _tail(study, rows, by, set(by["worse"])))
+    if by["equivalent"]:
+        margin = f"±{study.plan.margin:g}" if study.plan.margin is not None else ""
+        if len(by["equivalent"]) == len(others):
+            who = others[0].variant if len(others) == 1 else f"All {len(others)} variants"
+            makes = "makes" if len(others) == 1 else "make"
+            return f"{who} {makes} no material difference to {study.base} ({margin})."
+        return _join(none, _tail(study, rows, by, set()))
+    return _nothing_decided(study, others, by)
+
+
+def _nothing_decided(study: Study, others: Sequence[Ranked], by: dict[Verdict, list[Ranked]]) -> str:
+    if len(by["unstable"]) == len(others):
+        return f"Every variant is unstable: runs diverged; nothing can be said against {study.base}."
+    n = max(row.n for row in others)
+    if n <= 1:
+        reason = "with one seed a difference cannot be told from seed noise" if n else "no seed finished on both sides"
+        return f"Nothing is decided: {reason}; a verdict needs {MIN_SEEDS} seeds or more."
+    if n < MIN_SEEDS:
+        leaning = f" ({len(by['leaning'])} of {plural(len(others), 'variant')} lean)" if by["leaning"] else ""
+        return f"Nothing is decided: 2 seeds allow no test{leaning}; a verdict needs {MIN_SEEDS} seeds or more."
+    who = f"{others[0].variant} does not differ" if len(others) == 1 else f"none of {len(others)} variants differs"
+    text = f"Nothing is decided: {who} from {study.base} beyond the seed noise (n={n} paired seeds, Holm)"
+    nearest = min((row for row in others if row.more_seeds), key=lambda row: row.more_seeds or 0, default=None)
+    if nearest is not None:
+        text += f"; about {plural(nearest.more_seeds or 0, 'more seed')} would decide {nearest.variant}"
+        text += f" with 80 % power, if its difference is the {number(abs(nearest.improvement or 0.0))} seen"
+    return _join(text, _tail(study, [], by, set(by["undecided"])))
+
+
+def _evidence(study: Study, row: Ranked) -> str:
+    amount = _amount(study, abs(row.improvement or 0.0))
+    parts = []
+    if row.interval is not None:
+        interval = row.interval
+        if (row.improvement or 0.0) < 0:
+            interval = type(interval)(-interval.high, -interval.low, interval.level)
+        parts.append(interval_text(interval))
+    parts.append(f"n={row.n} {'paired' if row.paired else 'unpaired'} seeds")
+    if row.p_adjusted is not None:
+        parts.append(f"Holm {p_value(row.p_adjusted)}")
+    return f"{amount} in {study.plan.metric.name} ({', '.join(parts)})"
+
+
+def _amount(study: Study, value: float) -> str:
+    unit = study.plan.metric.unit
+    return number(value) if unit in ("", "dimensionless") else f"{number(value)} {unit}"
+
+
+def _tail(study: Study, rows: Sequence[Ranked], by: dict[Verdict, list[Ranked]], said: set[Ranked]) -> list[str]:
+    """The rest of the field, in counts; without the rows that were already spoken of."""
+    scored = _scored(rows)
+    possible = sum(row.could_be_best for row in scored)
+    found = []
+    if possible and len(scored) > 2:
+        found.append(f"{possible} of {len(scored)} could be best")
+    for word, text in _WORDS.items():
+        count = len(set(by[word]) - said)
+        if count:
+            makes = "makes" if count == 1 else "make"
+            more = " more" if word == "better" else ""
+            margin = f" (±{study.plan.margin:g})" if word == "equivalent" and study.plan.margin is not None else ""
+            found.append(f"{count}{more} {text.format(makes=makes)}{margin}")
+    return found
+
+
+_WORDS: dict[Verdict, str] = {
+    "better": "better",
+    "equivalent": "{makes} no material difference",
+    "worse": "worse",
+    "leaning": "leaning",
+    "undecided": "undecided",
+    "unstable": "unstable",
+    "not tested": "not tested",
+}
+
+
+def _join(text: str, tail: Sequence[str]) -> str:
+    return "; ".join([text, *tail]) + "."
+
+
+def _scored(rows: Sequence[Ranked]) -> list[Ranked]:
+    return [row for row in rows if row.mean is not None]
+
+
+def methods(study: Study) -> str:
+    """Which tests were made on this grid, and why."""
+    plan, alpha = study.plan, study.plan.report.alpha
+    metric = plan.metric
+    effects = [study.effects[row.variant, row.context] for row in study.ranking if row.verdict != "baseline"]
+    tested = [effect.comparison for effect in effects if effect.p is not None]
+    better = "smaller" if metric.goal == "minimize" else "larger"
+    at, *argument = metric.at.split(":")
+    text = [
+        f"The score of a run is its {metric.name} ({_READ.get(at, at).format(*argument)}), "
+        f"read at the run's planned budget; {better} is better, and an improvement is positive where the variant is "
+        f"better than the baseline ({study.base}) of the same context. Every variant is compared with that baseline "
+        "seed by seed."
+    ]
+    paired = [item for item in tested if item.paired and item.shape == "varied"]
+    if paired:
+        text.append(
+            f"Intervals are {percent(1 - alpha)} t intervals of the mean paired difference, and p values are two-sided "
+            f"paired t tests (n={_range([item.n for item in paired])}): they keep their error rates at a few seeds, "
+            "where bootstrap intervals are too short, and pairing removes what the seeds have in common."
+        )
+    elif any(effect.comparison.interval for effect in effects):
+        text.append(f"Intervals are {percent(1 - alpha)} t intervals; no test is made below {MIN_SEEDS} seeds.")
+    welch = [item for item in tested if not item.paired]
+    if welch:
+        text.append(f"{plural(len(welch), 'variant')} with fewer than 2 common seeds: Welch's t test, marked unpaired.")
+    if tested:
+        text.append(
+            f"p values are Holm-adjusted over the {plural(study.tests, 'comparison')} of a context (a comparison that "
+            f"could not be tested counts as p=1); better and worse mean adjusted p<{alpha:g}. "
+            f"{'Each context is a family of its own. ' if len(plan.contexts) > 1 else ''}The intervals are not "
+            "adjusted. The p values hold for a number of seeds that was fixed beforehand: looking and adding seeds "
+            "until something is significant makes false findings more likely."
+        )
+    if any(item.shape != "varied" for item in tested):
+        text.append(
+            "Where a difference was the same in every seed there is no noise to test against: p is that of the exact "
+            "sign-flip test, and there is no interval."
+        )
+    if plan.margin is not None:
+        text.append(
+            f"No material difference means that two one-sided t tests at {alpha:g} place the mean difference inside "
+            f"±{plan.margin:g} (not adjusted for the number of variants)."
+        )
+    else:
+        text.append("No margin is set, so nothing is called equivalent.")
+    if any(effect.flip_p is not None for effect in effects):
+        text.append(f"From {PERMUTATION_SEEDS} seeds on, verdicts are cross-checked by the sign-flip permutation test")
+        text[-1] += (
+            f", and from {BOOTSTRAP_SEEDS} on by a BCa bootstrap interval; a disagreement is flagged."
+            if any(effect.bootstrap is not None for effect in effects)
+            else "; a disagreement is flagged."
+        )
+    if any(effect.beyond_noise is not None for effect in effects):
+        text.append(
+            "A variant with a single score is only compared with the baseline's noise floor, t·s·√(1 + 1/n) at "
+            f"{alpha:g} divided by the number of variants; that is no test."
+        )
+    ranked = [row for row in study.ranking if row.rank_low is not None]
+    if ranked and tested:
+        over = max(len(_scored(study.rows(context))) for context in plan.contexts)
+        limit = f" among the {TOP} best means" if over > TOP else ""
+        text.append(
+            f"Rank intervals count the variants that are significantly better or worse, by paired t tests of all pairs"
+            f"{limit}, Holm-adjusted over the pairs, together with the verdicts against the baseline; a variant could "
+            "be best if none is significantly better and none of its runs diverged."
+        )
+    if any(effect.diverged for effect in effects):
+        text.append(
+            "A variant with a diverged run is called unstable and gets no p value, because the scores of its "
+            "surviving runs are a biased sample."
+        )
+    if any(row.more_seeds for row in study.ranking):
+        text.append(
+            "Numbers of further seeds give 80 % power at the Holm level, if the true effect is the one seen and the "
+            "noise is the larger of the variant's own and the median one; they are rough."
+        )
+    text.append(
+        f"Computed with SciPy {scipy.__version__}, statsmodels {statsmodels.__version__}, NumPy {np.__version__}."
+    )
+    return " ".join(text)
+
+
+_READ = {
+    "last": "its last recorded value",
+    "best": "its best recorded value",
+    "mean_last": "the mean of its last {} recorded values",
+    "step": "its value at step {}",
+    "auc": "its mean over training, as the area under the curve divided by the steps",
+}
+
+
+def _range(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} to {high}"

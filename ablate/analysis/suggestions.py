@@ -1,0 +1,55 @@
+"""What to run next, as commands to copy."""
+
+import shlex
+
+from ._study import Study
+from ._words import listed, plural
+from .compare import MIN_SEEDS
+
+RETRIED = ("oom", "error", "lost", "timeout", "skipped")
+
+
+def suggestions(study: Study) -> tuple[tuple[str, str], ...]:
+    """(why, command), the most urgent first."""
+    grid = f"ablate run {shlex.quote(study.plan.path)}"
+    found = []
+    missing = sum(row.missing for row in study.ranking)
+    if missing:
+        found.append((f"Finish the {plural(missing, 'run')} without a result.", grid))
+    failed = set(study.scores["status"].drop_nulls().to_list())
+    retry = ",".join(status for status in RETRIED if status in failed)
+    if retry:
+        count = sum(row.failed for row in study.ranking)
+        found.append((f"Try the {plural(count, 'failed run')} again.", f"{grid} --retry {retry}"))
+    more = _more_seeds(study)
+    if more is not None:
+        why, total = more
+        found.append((why, f"{grid} --seeds {_seed_range(study.plan.seeds, total)}"))
+    return tuple(found)
+
+
+def _more_seeds(study: Study) -> tuple[str, int] | None:
+    """Why more seeds, and how many in total."""
+    planned = len(study.plan.seeds)
+    others = [row for row in study.ranking if row.verdict != "baseline"]
+    if not others:
+        return None
+    if planned < MIN_SEEDS:
+        return f"Below {MIN_SEEDS} seeds there is no test; 5 are better.", 5
+    undecided = [row for row in others if row.verdict == "undecided" and row.more_seeds]
+    if not undecided:
+        return None
+    affordable = [row for row in undecided if (row.more_seeds or 0) <= max(10, 3 * planned)]
+    if not affordable:
+        return None
+    most = max(row.n + (row.more_seeds or 0) for row in affordable)
+    if most <= planned:
+        return None
+    names = listed([study.where(row) for row in affordable])
+    return f"Decide {names} with 80 % power, if the differences are those seen ({most} seeds in total).", most
+
+
+def _seed_range(seeds: tuple[int, ...], total: int) -> str:
+    """A range that holds all of `seeds` and at least `total` in number."""
+    first = min(seeds, default=0)
+    return f"{first}-{max(max(seeds, default=0), first + total - 1)}"
