@@ -1,0 +1,246 @@
+// Curves of the chosen variants, and their paired differences from the baseline.
+const curves = data.curves;
+const chosen = [];
+const state = { metric: curves && curves.metrics[0], context: curves && curves.contexts[0] };
+
+const isBase = index => curves.variants[index] === curves.baseline;
+
+/** Slot of a variant among the colours; the baseline has none. A slot becomes free when its variant is removed. */
+const slots = new Map();
+function slotOf(index) {
+  if (!slots.has(index)) {
+    const taken = new Set(slots.values());
+    let slot = 0;
+    while (taken.has(slot)) slot += 1;
+    slots.set(index, slot);
+  }
+  return slots.get(index);
+}
+const colorOf = index => (isBase(index) ? 'var(--ink)' : data.series[slotOf(index) % data.series.length]);
+const dashOf = index => (isBase(index) || slotOf(index) < data.series.length ? [1, 0] : [6, 3]);
+
+function choose(index, on) {
+  const place = chosen.indexOf(index);
+  if (on && place < 0) {
+    chosen.push(index);
+    if (!isBase(index)) slotOf(index);
+  }
+  if (!on && place >= 0) {
+    chosen.splice(place, 1);
+    slots.delete(index);
+  }
+}
+
+function figure(value) {
+  return Number(value).toPrecision(4).replace('-', '\u2212');
+}
+
+/** Rows of the named data for one panel; `apart` takes the differences from the baseline. */
+function curveRows(apart, logX, logY) {
+  const out = { bands: [], seeds: [], means: [], points: [], labels: [], zero: [] };
+  const panel = curves.panels.find(item => item.metric === state.metric && item.context === state.context);
+  if (!panel) return out;
+  const fits = (step, ...values) => (!logX || step > 0) && values.every(y => y !== null && y !== undefined && (!logY || y > 0));
+  for (const index of chosen) {
+    const series = panel.series[index];
+    if (!series || (apart && isBase(index))) continue;
+    const source = apart ? series.apart : series;
+    const base = { v: curves.variants[index], name: curves.names[index], c: colorOf(index), dash: dashOf(index) };
+    const runs = Object.entries(source.runs || {});
+    const seedCount = Object.keys(series.runs).length;
+    let last = null;
+    const line = (target, values, run, text) => values.forEach((y, place) => {
+      const s = panel.steps[place];
+      if (!fits(s, y)) return;
+      const row = { ...base, s, y, run: `${index} ${run}` };
+      target.push(row);
+      if (text) {
+        last = { ...row, text: text(place, y) };
+        out.points.push(last);
+      }
+    });
+    if (source.mean) {
+      line(out.means, source.mean, 'mean', (place, y) =>
+        `${figure(y)} [${figure(source.low[place])}, ${figure(source.high[place])}], mean of ${seedCount} seeds`);
+      source.low.forEach((low, place) => {
+        if (fits(panel.steps[place], low, source.high[place])) {
+          out.bands.push({ ...base, s: panel.steps[place], y: low, y2: source.high[place] });
+        }
+      });
+    }
+    const longest = Math.max(0, ...runs.map(run => run[1].length));
+    const few = runs.length <= 5 || !source.mean || source.mean.length < longest;
+    if (!apart || !source.mean) {
+      for (const [seed, values] of runs) {
+        if (source.mean && few) line(out.seeds, values, seed);
+        else if (!source.mean) line(runs.length <= 2 ? out.means : out.seeds, values, seed, (place, y) => `${figure(y)}, seed ${seed}`);
+      }
+    }
+    if (last) out.labels.push(last);
+  }
+  if (apart) {
+    const steps = panel.steps.filter(step => !logX || step > 0);
+    if (steps.length) out.zero = [{ s: steps[0], y: 0 }, { s: steps[steps.length - 1], y: 0 }];
+  }
+  return out;
+}
+
+/**
+ * The lines that set the y axis: ordered by how far they reach from the middle, those after a gap of a factor of
+ * three are left out, so that one diverging run does not flatten all others.
+ */
+function nearLines(lines) {
+  const ys = lines.flatMap(line => line.ys).sort((a, b) => a - b);
+  const middle = ys[Math.floor(ys.length / 2)];
+  const order = lines
+    .map(line => ({ line, reach: Math.max(...line.ys.map(y => Math.abs(y - middle))) }))
+    .sort((a, b) => a.reach - b.reach);
+  for (let i = Math.max(Math.ceil(order.length / 2), 3); i < order.length; i += 1) {
+    if (order[i - 1].reach > 0 && order[i].reach > 3 * order[i - 1].reach) return order.slice(0, i).map(item => item.line);
+  }
+  return lines;
+}
+
+/** Domains of both axes; the y axis fits the last `share` of the steps. `cut`: something lies outside on purpose. */
+function domains(data, logX, logY, share) {
+  const drawnRows = [...data.means, ...data.seeds];
+  const steps = [...drawnRows, ...data.zero].map(row => row.s);
+  const x = steps.length ? [Math.min(...steps), Math.max(...steps)] : [0, 1];
+  const from = x[1] - share * (x[1] - x[0]);
+  const byRun = new Map();
+  for (const row of drawnRows) {
+    if (row.s < from) continue;
+    if (!byRun.has(row.run)) byRun.set(row.run, { v: row.v, ys: [] });
+    byRun.get(row.run).ys.push(row.y);
+  }
+  const every = Array.from(byRun.values());
+  const near = share < 1 && every.length ? nearLines(every) : every;
+  const far = new Set(every.filter(line => !near.includes(line)).map(line => line.v));
+  const ys = [...data.zero.map(row => row.y), ...near.flatMap(line => line.ys)];
+  for (const row of data.bands) if (row.s >= from && !far.has(row.v)) ys.push(row.y, row.y2);
+  let low = Infinity;
+  let high = -Infinity;
+  for (const y of ys) { low = Math.min(low, y); high = Math.max(high, y); }
+  if (!(low < high)) [low, high] = Number.isFinite(low) ? [low - 0.5 * (Math.abs(low) || 1), low + 0.5 * (Math.abs(low) || 1)] : [0, 1];
+  const room = 0.05;
+  const y = logY ? [low * (low / high) ** room, high * (high / low) ** room] : [low - room * (high - low), high + room * (high - low)];
+  return { x, y, cut: far.size > 0 };
+}
+
+/** Move the labels at the line ends apart, at least one line of text from each other. */
+function spread(labels, y, logY, height) {
+  const up = logY ? Math.log : value => value;
+  const down = logY ? Math.exp : value => value;
+  const span = up(y[1]) - up(y[0]);
+  const gap = 15;
+  const places = labels
+    .map(label => ({ label, at: Math.min(Math.max(height * (1 - (up(label.y) - up(y[0])) / span), 4), height - 4) }))
+    .sort((a, b) => a.at - b.at);
+  for (let i = 1; i < places.length; i += 1) places[i].at = Math.max(places[i].at, places[i - 1].at + gap);
+  const over = places.length ? places[places.length - 1].at - (height - 4) : 0;
+  if (over > 0) {
+    places[places.length - 1].at -= over;
+    for (let i = places.length - 2; i >= 0; i -= 1) places[i].at = Math.min(places[i].at, places[i + 1].at - gap);
+  }
+  return places.map(({ label, at }) => ({ ...label, y: down(up(y[0]) + span * (1 - at / height)) }));
+}
+
+function panelSpec(source, apart) {
+  const logX = one('#log-x').checked;
+  const logY = !apart && one('#log-y').checked;
+  const rows = curveRows(apart, logX, logY);
+  const { x, y, cut } = domains(rows, logX, logY, Number(one('#fit').value));
+  one(apart ? '#difference-cut' : '#curve-cut').hidden = !cut;
+  const spec = clone(source);
+  const plain = { nice: false, zero: false };
+  setScales(spec, {
+    x: logX ? { type: 'log', domain: x, nice: false } : { ...plain, domain: x },
+    y: logY ? { type: 'log', domain: y, nice: false } : { ...plain, domain: y },
+  });
+  rows.labels = narrow.matches ? [] : spread(rows.labels.map(row => ({ ...row, s: x[1] })), y, logY, spec.height);
+  for (const layer of spec.layer) {
+    if (layer.encoding && layer.encoding.x && layer.encoding.x.axis) {
+      Object.assign(layer.encoding.x.axis, { format: x[1] < 10000 ? ',d' : '~s', tickCount: narrow.matches ? 4 : 6 });
+    }
+  }
+  spec.datasets = rows;
+  return spec;
+}
+
+function drawCurves() {
+  if (!curves) return Promise.resolve();
+  const primary = state.metric === data.metric.name;
+  one('#curve-caption').textContent = state.metric;
+  one('#difference-caption').textContent = primary
+    ? `Improvement of ${state.metric} over ${curves.baseline.slice(0, 60)}, same seed; positive is better`
+    : `Difference of ${state.metric} from ${curves.baseline.slice(0, 60)}, same seed`;
+  drawChips();
+  return Promise.all([draw('curve', panelSpec(curves.spec, false)), draw('difference', panelSpec(curves.difference, true))]);
+}
+
+function focusOn(variant) {
+  for (const id of ['curve', 'difference']) {
+    const view = shownViews.get(id);
+    if (view) view.signal('focus', variant).runAsync();
+  }
+}
+
+function drawChips() {
+  const host = one('#chips');
+  const active = document.activeElement && document.activeElement.dataset.index;
+  host.replaceChildren(...chosen.map(index => {
+    const name = curves.names[index];
+    const swatch = element('i', { style: `--swatch:${colorOf(index)}`, class: dashOf(index)[1] ? 'dashed' : '' });
+    const button = element('button', { type: 'button', class: 'chip', 'data-index': index, 'aria-label': `Remove ${name} from the curves` },
+      swatch, element('bdi', {}, name), element('span', { 'aria-hidden': 'true', class: 'cross' }, '\u00d7'));
+    button.addEventListener('click', () => { setCurve(index, false); });
+    for (const type of ['mouseenter', 'focus']) button.addEventListener(type, () => focusOn(curves.variants[index]));
+    for (const type of ['mouseleave', 'blur']) button.addEventListener(type, () => focusOn(''));
+    return element('li', {}, button);
+  }));
+  const rest = curves.variants.map((name, index) => index).filter(index => !chosen.includes(index));
+  if (rest.length) {
+    const list = element('select', { 'aria-label': 'Add a variant to the curves' }, element('option', { value: '' }, 'Add a variant\u2026'),
+      ...rest.map(index => element('option', { value: index }, curves.names[index])));
+    list.addEventListener('change', () => { if (list.value !== '') setCurve(Number(list.value), true); });
+    host.append(element('li', {}, list));
+  }
+  if (active !== undefined) {
+    const again = one(`[data-index="${active}"]`, host) || one('button, select', host);
+    if (again) again.focus();
+  }
+  for (const row of rows) {
+    const index = curves.variants.indexOf(data.ranking[Number(row.dataset.row)].variant);
+    const on = chosen.includes(index);
+    const button = one('button.pick', row);
+    button.setAttribute('aria-pressed', String(on));
+    button.style.setProperty('--swatch', on ? colorOf(index) : '');
+  }
+}
+
+function setCurve(index, on) {
+  choose(index, on);
+  say(`Curve of ${curves.names[index]} ${on ? 'shown' : 'hidden'}; ${chosen.length} shown`);
+  return drawCurves();
+}
+
+function toggleCurve(row) {
+  if (!curves) return;
+  const index = curves.variants.indexOf(row.variant);
+  const elsewhere = row.context !== state.context && curves.contexts.includes(row.context);
+  if (elsewhere) {
+    state.context = row.context;
+    one('#context').value = row.context;
+  }
+  setCurve(index, !chosen.includes(index) || (elsewhere && chosen.includes(index)));
+}
+
+if (curves) {
+  for (const variant of [curves.baseline, ...curves.default]) {
+    const index = curves.variants.indexOf(variant);
+    if (index >= 0) choose(index, true);
+  }
+  one('#metric').addEventListener('change', event => { state.metric = event.target.value; drawCurves(); });
+  one('#context').addEventListener('change', event => { state.context = event.target.value; drawCurves(); });
+  for (const id of ['log-x', 'log-y', 'fit']) one('#' + id).addEventListener('change', drawCurves);
+}

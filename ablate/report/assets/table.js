@@ -1,0 +1,110 @@
+// The ranking: sorting, filtering, copying.
+const ranking = one('table.ranking');
+const rows = all('tr[data-row]', ranking);
+const isBaseline = row => row.classList.contains('baseline');
+const shown = () => all('tr[data-row]', ranking).filter(row => !row.hidden);
+
+function keyOf(row, column) {
+  const text = one('.' + column + '[data-sort]', row).dataset.sort;
+  return text === '' ? null : text;
+}
+
+function compare(a, b, numeric) {
+  return numeric ? Number(a) - Number(b) : a.localeCompare(b, 'en', { numeric: true });
+}
+
+function sortBy(header, direction) {
+  const column = header.dataset.column;
+  const numeric = header.classList.contains('numeric');
+  for (const body of ranking.tBodies) {
+    const inside = all('tr[data-row]', body).map((row, place) => ({ row, place, key: keyOf(row, column) }));
+    inside.sort((a, b) => {
+      if (isBaseline(a.row) !== isBaseline(b.row)) return isBaseline(a.row) ? -1 : 1;
+      if ((a.key === null) !== (b.key === null)) return a.key === null ? 1 : -1;
+      const order = a.key === null ? 0 : compare(a.key, b.key, numeric) * direction;
+      return order || a.place - b.place;
+    });
+    body.append(...inside.map(item => item.row));
+  }
+  for (const other of all('th[aria-sort]', ranking)) {
+    other.setAttribute('aria-sort', other !== header ? 'none' : direction > 0 ? 'ascending' : 'descending');
+  }
+  say(`Sorted by ${one('button span', header).textContent}, ${direction > 0 ? 'ascending' : 'descending'}`);
+  orderForests();
+}
+
+// Columns in which the interesting end is the large one start descending.
+const DESCENDING = new Set(['effect', 'wins', 'n']);
+for (const header of all('th[aria-sort]', ranking)) {
+  one('button', header).addEventListener('click', () => {
+    const now = header.getAttribute('aria-sort');
+    const first = DESCENDING.has(header.dataset.column) ? -1 : 1;
+    sortBy(header, now === 'none' ? first : now === 'ascending' ? -1 : 1);
+  });
+}
+
+const filter = one('#filter');
+const texts = new Map(rows.map(row => [row, ['.variant', '.verdict'].map(name => one(name, row).textContent).join(' ').toLowerCase()]));
+const others = rows.filter(row => !isBaseline(row));
+
+function applyFilter() {
+  const wanted = filter.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+  for (const row of others) row.hidden = !wanted.every(word => texts.get(row).includes(word));
+  const left = others.filter(row => !row.hidden).length;
+  one('#count').textContent = wanted.length ? `${left} of ${others.length}` : '';
+  one('#no-match').hidden = left > 0 || others.length === 0;
+  if (wanted.length) say(`${left} of ${others.length} variants`);
+  orderForests();
+}
+
+let waiting = 0;
+filter.addEventListener('input', () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(applyFilter, 120);
+});
+filter.addEventListener('keydown', event => {
+  if (event.key === 'Escape') {
+    filter.value = '';
+    applyFilter();
+  }
+});
+
+function markdown() {
+  const heads = all('th[data-column]', ranking).filter(head => head.dataset.column !== 'seeds');
+  const lines = [];
+  const line = cells => lines.push('| ' + cells.map(text => text.replace(/\s+/g, ' ').trim().replaceAll('|', '\\|')).join(' | ') + ' |');
+  const contexts = ranking.tBodies.length > 1;
+  const title = head => {
+    const note = one('small', head);
+    return one('span', head).textContent + (note && head.dataset.column !== 'variant' ? ` (${note.textContent})` : '');
+  };
+  line([...(contexts ? ['Context'] : []), ...heads.map(title)]);
+  line([...(contexts ? ['---'] : []), ...heads.map(head => (head.classList.contains('numeric') ? '---:' : '---'))]);
+  for (const row of shown()) {
+    const record = data.ranking[Number(row.dataset.row)];
+    line([...(contexts ? [record.context] : []), ...heads.map(head => {
+      const column = head.dataset.column;
+      if (column === 'variant') return record.variant;
+      if (column === 'verdict') return record.words + (record.could_be_best ? ', could be best' : '');
+      const cell = one('td.' + column, row);
+      const sub = one('small', cell);
+      return one('.value', cell).textContent + (sub ? ` (${sub.textContent})` : '');
+    })]);
+  }
+  return lines.join('\n') + '\n';
+}
+
+for (const button of all('[data-copy]')) {
+  button.addEventListener('click', () => {
+    const records = shown().map(row => data.ranking[Number(row.dataset.row)]);
+    copy(button.dataset.copy === 'csv' ? rankingCsv(records) : markdown(), button);
+  });
+}
+
+for (const row of rows) {
+  row.addEventListener('click', event => {
+    if (event.target.closest('button, a, input') || String(window.getSelection())) return;
+    toggleCurve(data.ranking[Number(row.dataset.row)]);
+  });
+  one('button.pick', row).addEventListener('click', () => toggleCurve(data.ranking[Number(row.dataset.row)]));
+}

@@ -1,0 +1,137 @@
+"""The page: one offline HTML file, made from an analysis and nothing else."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import vl_convert
+from markupsafe import Markup
+
+from ablate.analysis.types import Analysis
+from ablate.store.schema import PackRecord, PlanRecord
+
+from . import numbers, payload, plots, prose, provenance, table, theme
+from .text import safe_json, sentence, shorten, typeset, yaml_lines
+from .verdicts import CLAIMS, FLAGS, GLYPHS, VERDICTS
+
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'none'"
+)
+"""Content security policy of the page: it can fetch nothing and send nothing."""
+
+SCRIPTS = ("core.js", "table.js", "forest.js", "curves.js", "boot.js")
+
+
+def render(analysis: Analysis, plan: PlanRecord, packs: Sequence[PackRecord] = (), *, generated: datetime) -> str:
+    """The whole page as HTML text. The same input gives the same bytes.
+
+    Args:
+        analysis: what the page says.
+        plan: the grid: its question, text, metric and provenance.
+        packs: how the runs were trained; shown with the provenance.
+        generated: when the page was made, with its time zone.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        library = pool.submit(_library)
+        data = payload.build(analysis, plan)
+        fallback = {chart["number"]: plots.still(chart) for chart in data["forests"]}
+        values = _values(analysis, plan, packs, generated) | {
+            "data": safe_json(data),
+            "forests": data["forests"],
+            "fallback": fallback,
+            "slopes": data["reference"],
+            "curves": data["curves"],
+            "library": library.result(),
+        }
+    return _environment().get_template("page.html.jinja").render(values)
+
+
+def write(html: str, path: Path) -> None:
+    """Write the page so that `path` holds either the old page or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(html)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _values(analysis: Analysis, plan: PlanRecord, packs: Sequence[PackRecord], generated: datetime) -> dict[str, Any]:
+    reference = analysis.reference
+    variants = {row.variant for row in analysis.ranking}
+    base = next((row.variant for row in analysis.ranking if row.verdict == "baseline"), "")
+    flags = sorted(analysis.flags, key=lambda flag: list(FLAGS).index(flag.level))
+    return {
+        "analysis": analysis,
+        "plan": plan,
+        "policy": POLICY,
+        "generated": prose.stamp(generated),
+        "style": Markup(theme.css() + _asset("page.css")),
+        "script": Markup("\n".join(_asset(name) for name in SCRIPTS)),
+        "glyphs": GLYPHS,
+        "headline": sentence(analysis.headline, variants, base),
+        "summary": [sentence(text, variants, base) for text in analysis.summary],
+        "unfinished": prose.unfinished(analysis),
+        "tally": table.tally(analysis),
+        "facts": prose.facts(analysis, plan),
+        "flags": [(FLAGS[flag.level], flag) for flag in flags],
+        "absent": numbers.ABSENT,
+        "columns": table.columns(analysis, plan),
+        "groups": table.groups(analysis, plan),
+        "ranking_lede": prose.ranking_lede(analysis, plan),
+        "interval_note": prose.interval_note(analysis),
+        "margin_note": prose.margin_note(plan),
+        "claims": [(CLAIMS[claim.verdict], claim) for claim in analysis.claims],
+        "unstable": VERDICTS["unstable"],
+        "correlation": numbers.plain(reference.rank_correlation) if reference else "",
+        "correlation_p": numbers.p_value(reference.p) if reference else "",
+        "reference_rows": table.reference_rows(reference) if reference else [],
+        "no_failures": prose.no_failures(analysis),
+        "no_suggestions": prose.no_suggestions(analysis),
+        "entries": provenance.entries(plan, packs),
+        "versions": provenance.versions(plan, packs),
+        "packs": provenance.pack_lines(packs),
+        "pack_summary": provenance.pack_summary(packs),
+        "citations": provenance.citations(plan),
+        "grid_lines": yaml_lines(plan.text),
+    }
+
+
+@lru_cache(maxsize=1)
+def _library() -> Markup:
+    """Vega, Vega-Lite and vega-embed as one script."""
+    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return Markup(script.replace("</script", "<\\/script"))
+
+
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        autoescape=True,
+        loader=jinja2.FunctionLoader(_asset),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        comment_start_string="<#",
+        comment_end_string="#>",
+    )
+    environment.filters |= {"shorten": shorten, "typeset": typeset}
+    return environment
