@@ -1,6 +1,7 @@
 """Progress of a run: a live panel on a terminal, plain lines elsewhere."""
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 SECONDS_PER_LINE = 10.0
 """Between two plain lines."""
 _SHOWN_LOSSES = 6
+_RATE_SECONDS = 30.0
+"""Window over which the speed is averaged."""
 
 
 class Progress:
@@ -39,6 +42,8 @@ class Progress:
         self._reports: dict[int, PackReport] = {}
         self._line = 0.0
         self._start = time.monotonic()
+        self._marks: deque[tuple[float, int]] = deque()
+        self._speed = 0.0
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -61,6 +66,7 @@ class Progress:
         self._reports[report.index] = report
         for lane in report.lanes:
             self._take(lane)
+        self._mark()
         if self._live:
             self._live.update(self._panel())
             return
@@ -81,9 +87,24 @@ class Progress:
 
     # --- what is shown -----------------------------------------------------------------------------------------
 
+    def _mark(self) -> None:
+        """Remember when how many steps were done; reports of a pack that compiles do not count as time."""
+        now = time.monotonic()
+        if not self._training:
+            self._marks.clear()
+        self._marks.append((now, sum(self._steps.values())))
+        while now - self._marks[0][0] > _RATE_SECONDS:
+            self._marks.popleft()
+
     @property
     def _rate(self) -> float:
-        return sum(report.steps_per_second for report in self._training)
+        """Steps per second over all packs, lately."""
+        if not self._marks:
+            return 0.0
+        (start, before), (end, after) = self._marks[0], self._marks[-1]
+        if end > start and after > before:
+            self._speed = (after - before) / (end - start)
+        return self._speed
 
     @property
     def _training(self) -> "list[PackReport]":

@@ -39,6 +39,8 @@ class Spec(BaseModel):
 
     A registered component also has a ``kind`` (its name in YAML) and a ``version``, which is part of the identity
     of each run that uses it: raise it when the same fields come to mean something else.
+
+    Where a field's default is a component, a mapping without ``kind`` changes fields of that default.
     """
 
     model_config = ConfigDict(
@@ -68,13 +70,22 @@ class Spec(BaseModel):
             for name in data
             if name not in known
         ]
+        given = {name: _with_default(known[name], value) for name, value in data.items() if name in known}
         try:
-            spec = handler({name: value for name, value in data.items() if name in known})
+            spec = handler(given)
         except ValidationError as error:
             raise refuse(*problems, *problems_of(error)) from None
         if problems:
             raise refuse(*problems)
         return spec
+
+
+def _with_default(info: FieldInfo, value: object) -> object:
+    """A mapping without ``kind`` changes fields of the field's default component, if that has one."""
+    default = info.default
+    if isinstance(value, Mapping) and "kind" not in value and isinstance(default, Spec) and default.kind:
+        return {**to_plain(default), **value}
+    return value
 
 
 _CARRIER = "ablate_problems"

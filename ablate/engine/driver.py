@@ -33,6 +33,8 @@ class Outcome:
     """Runs that this call brought to an end."""
     statuses: dict[str, Status]
     """Run id -> how it ended, over the whole plan; runs that have not ended are missing."""
+    missing: int
+    """Runs that this call was asked for and that have not ended."""
     interrupted: bool
     messages: tuple[str, ...]
     """What went wrong, one line or traceback per failed pack."""
@@ -48,7 +50,7 @@ class Outcome:
         """What the command returns."""
         if self.interrupted:
             return 130
-        return 0 if not self.failed and len(self.statuses) == self.planned else 1
+        return 1 if self.failed or self.missing else 0
 
 
 def execute(
@@ -127,6 +129,7 @@ class _Tally:
             planned=len(plan.runs),
             trained=len(asked & set(statuses)),
             statuses=statuses,
+            missing=len(asked - set(statuses)),
             interrupted=interrupted,
             messages=tuple(self._messages),
             damaged=tuple({**self._damaged, **dict.fromkeys(found.damaged)}),

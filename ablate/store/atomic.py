@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ablate.core import StoreError
@@ -23,12 +23,11 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        message = (
-            f"cannot write {path}: {error.strerror or error}; nothing was lost, free space or permissions and run again"
-        )
+        message = f"cannot write {path}: {error.strerror or error}; what was stored before is intact, so mend that and run again"
         raise StoreError(message) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
