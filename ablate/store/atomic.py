@@ -23,7 +23,8 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        message = f"cannot write {path}: {error.strerror or error}; what was stored before is intact, so mend that and run again"
+        reason = error.strerror or str(error)
+        message = f"cannot write {path}: {reason}; what was stored before is intact, so mend that and run again"
         raise StoreError(message) from error
     finally:
         with suppress(OSError):
