@@ -15,12 +15,14 @@ from ablate.core import EngineError
 from .devices import available_cpus
 from .job import LaneReport, PackJob, PackReport
 
-_QUIET = {
+_ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_DEDUP_LOGS": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # Ray would run workers at 15; a loop of your own runs at 0
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
@@ -54,7 +56,7 @@ def run_on_ray(
     Raises:
         EngineError: Ray cannot be started or reached.
     """
-    for name, value in _QUIET.items():
+    for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
     from ray import tune
@@ -144,6 +146,10 @@ def _forwarding(jobs: Sequence[PackJob], on_report: Callable[[PackReport], None]
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             on_report(lost_pack(jobs[trial.config["pack"]]))
+
+        def __reduce__(self) -> Any:
+            # Tune pickles its callbacks for Tuner.restore, which is never used; a live display cannot be pickled.
+            return tune.Callback, ()
 
     return Forward()
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from ray import tune
 
+from ablate.core import StoreError
+
 from .devices import prepare_environment
 from .job import PackJob, PackReport
 
@@ -34,7 +36,10 @@ class PackTrainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """One call."""
-        report = next(self._reports)
+        try:
+            report = next(self._reports)
+        except StoreError as error:
+            report = PackReport(index=self._index, phase="failed", lanes=(), message=str(error))
         return {"report": report.model_dump_json(), "done": report.phase in {"ended", "stopped", "failed"}}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
@@ -50,7 +55,9 @@ class PackTrainable(tune.Trainable):
     def _begin(self, config: Mapping[str, Any]) -> None:
         from .pack import train
 
-        self._reports = train(PackJob.model_validate_json(self._jobs[config["pack"]]))
+        job = PackJob.model_validate_json(self._jobs[config["pack"]])
+        self._index = job.index
+        self._reports = train(job)
 
     def _close(self) -> None:
         close = getattr(self._reports, "close", None)

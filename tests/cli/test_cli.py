@@ -1,7 +1,10 @@
 """The command line as users meet it: what it prints, where it writes, what it returns."""
 
+import os
+import pty
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,6 +70,33 @@ def test_the_whole_way(tmp_path: Path) -> None:
     (tmp_path / "grid.yaml").write_text(GRID + "margin: 0.1\n")
     _, error = ablate(tmp_path, "report", "grid.yaml")
     assert "has changed since it was run" in error
+
+
+@pytest.mark.slow
+def test_progress_on_a_terminal(tmp_path: Path) -> None:
+    """Through Ray, on a real pseudo-terminal: a live panel that is gone at the end, and the closing lines."""
+    (tmp_path / "grid.yaml").write_text(GRID.replace("steps: 40", "steps: 10000"))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "ablate", "run", "grid.yaml"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        with suppress(OSError):  # the terminal closes with the process
+            while chunk := os.read(ours, 65536):
+                seen += chunk
+        os.close(ours)
+    text = seen.decode()
+    assert process.returncode == 0, text
+    for expected in (
+        "starting workers",
+        "compiling: base",
+        "training: base",
+        "lanes alive",
+        "steps/s, ETA",
+        "val_loss: ",
+    ):
+        assert expected in text
+    assert text.rstrip().splitlines()[-1].startswith("next: ablate report grid.yaml")
 
 
 @pytest.mark.slow

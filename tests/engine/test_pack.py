@@ -252,3 +252,17 @@ def test_a_component_that_raises_ends_its_pack_with_an_error(make_job: MakeJob) 
     assert attempt is not None
     assert attempt.state.status == "error"
     assert "use gpt" in attempt.state.message
+
+
+def test_the_state_of_a_pack_is_donated(make_job: MakeJob) -> None:
+    """Each call reuses the memory of the state that it was given, rather than holding two."""
+    finish(make_job([program(optimizer__lr=rate) for rate in RATES]))
+    (executable,) = pack_module._executables.values()
+    memory = executable._advance.memory_analysis()  # type: ignore[attr-defined]
+    shapes = jax.tree.leaves(jax.eval_shape(lambda lanes: jax.tree.map(_plain, lanes), executable.lanes_shape))
+    state = sum(leaf.size * leaf.dtype.itemsize for leaf in shapes)
+    assert memory.alias_size_in_bytes >= state / len(executable.devices)
+
+
+def _plain(leaf: jax.Array) -> jax.Array:
+    return jax.random.key_data(leaf) if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
