@@ -63,7 +63,7 @@ def print_plan(plan: "Plan") -> None:
         )
     out.print(table)
     left = len(plan.runs) - len(plan.ended)
-    steps = sum(run.steps for run in plan.runs if run.run_id not in plan.ended)
+    steps = sum(run.steps - plan.trained.get(run.run_id, 0) for run in plan.runs if run.run_id not in plan.ended)
     out.print(
         f"remaining: {count(left, 'run')}, {steps:,} run-steps" if left else "nothing remains: every run has ended"
     )
@@ -127,7 +127,8 @@ def print_summary(plan: "Plan", outcome: "Outcome", grid: Path, store: Path) -> 
     parts = [f"{len(outcome.statuses) - outcome.failed} of {count(outcome.planned, 'run')} ended"]
     parts += [f"{diverged} of them diverged"] if diverged else []
     parts += [f"{outcome.failed} failed"] if outcome.failed else []
-    parts += [f"{outcome.trained} trained now" if outcome.trained else "nothing was left to train"]
+    if outcome.trained or not outcome.interrupted:
+        parts += [f"{outcome.trained} trained now" if outcome.trained else "nothing was left to train"]
     out.print("; ".join(parts), markup=False)
     if outcome.interrupted:
         out.print(f"interrupted, state saved; resume with: ablate run {grid}{where}", markup=False)

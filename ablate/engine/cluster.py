@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -90,6 +91,8 @@ def _ray(address: str | None) -> Iterator[None]:
     """A connection to Ray, closed at the end; a local cluster is started unless there is an address."""
     import ray
 
+    if address is not None:
+        _check_reachable(address)
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
     if address is None:
         options |= {"num_cpus": available_cpus(), "include_dashboard": False, "object_store_memory": 200 * 1024**2}
@@ -112,6 +115,22 @@ def _ray(address: str | None) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Fail at once where Ray would try for minutes.
+
+    Raises:
+        EngineError: nothing listens at HOST:PORT.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        message = f"no Ray cluster answers at {address} ({error.strerror or error}); see `ray status` on its head node"
+        raise EngineError(message) from error
 
 
 def _per_worker(resources: Resources, cluster: dict[str, float]) -> tuple[float, float]:

@@ -48,9 +48,9 @@ def train(job: PackJob) -> Iterator[PackReport]:
     except StoreError:
         raise
     except Exception as error:
-        message = str(error) if isinstance(error, AblateError) else "".join(traceback.format_exception(error)[-3:])
-        pack.fail("oom" if _is_out_of_memory(error) else "error", message.strip())
-        yield pack.report("failed", message=message.strip())
+        message = str(error) if isinstance(error, AblateError) else _in_short(error)
+        pack.fail("oom" if _is_out_of_memory(error) else "error", message)
+        yield pack.report("failed", message=message)
 
 
 @dataclass
@@ -337,6 +337,14 @@ class _Pack:
                 "damaged": self.store.damaged,
             }
         )
+
+
+def _in_short(error: Exception) -> str:
+    """What was raised, and the innermost line of it that is not in an installed package: most likely the user's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or list(frames)
+    place = f" (at {own[-1].filename}:{own[-1].lineno}, in {own[-1].name})" if own else ""
+    return f"{type(error).__name__}: {str(error).strip()[:2000]}{place}"
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -8,6 +8,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from ablate.core import Goal, Problem, Spec, describe, did_you_mean, refuse
 
+COLUMNS = ("params", "step_ms")
+"""Columns of the ranking that a grid may ask for."""
+
 _AT = re.compile(r"last|best|auc|mean_last:[1-9]\d{0,8}|step:\d{1,12}")
 
 
@@ -38,6 +41,13 @@ def _check_resources(value: object) -> Literal["auto"] | dict[str, float]:
 
 def _is_positive(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _known(columns: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [name for name in columns if name not in COLUMNS]
+    if unknown:
+        raise refuse(Problem(f"no column is called {unknown[0]!r}; {did_you_mean(unknown[0], COLUMNS)}", "bad-value"))
+    return columns
 
 
 def _unique(columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -98,5 +108,8 @@ class ReportOptions(Spec):
     """Level of the tests: the accepted probability of a false "better" or "worse"."""
     adjust: Literal["holm"] = "holm"
     """Correction for the number of variants."""
-    columns: Annotated[tuple[str, ...], BeforeValidator(_to_tuple), AfterValidator(_unique)] = ()
-    """Further columns of the ranking, such as ``params``, ``flops``, ``step_ms``."""
+    columns: Annotated[
+        tuple[str, ...], BeforeValidator(_to_tuple), AfterValidator(_unique), AfterValidator(_known)
+    ] = ()
+    """Columns of the ranking to show in any case: ``params``, which otherwise shows only where variants differ in it,
+    and ``step_ms``, which always shows."""

@@ -1,6 +1,6 @@
 """`make_plan`: everything that a grid asks for, what of it is done, and how the rest is packed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,8 @@ class Plan:
     """Each run id once, seed by seed."""
     ended: frozenset[str]
     """Ids of the runs that need no more training."""
+    trained: Mapping[str, int]
+    """Run id -> finished updates, for runs that have started."""
     resolved: tuple[Resolved, ...]
     warnings: tuple[Problem, ...]
 
@@ -118,6 +120,15 @@ def plugins_of(grid: Grid) -> tuple[str, ...]:
     )
 
 
+def import_grid_plugins(path: Path) -> None:
+    """Import the plug-ins that a grid file names.
+
+    Raises:
+        GridError: the grid cannot be read, or a plug-in fails.
+    """
+    import_plugins(plugins_of(load(path)))
+
+
 def make_plan(path: Path, store: Store, overrides: Sequence[str] = ()) -> Plan:
     """Read a grid file, import its plug-ins, validate all of it, and look up what the store already has.
 
@@ -145,8 +156,21 @@ def make_plan(path: Path, store: Store, overrides: Sequence[str] = ()) -> Plan:
             if known is None or known.steps < run.steps:
                 runs[run.run_id] = run
     ended = frozenset(run.run_id for run in runs.values() if store.has_ended(run.run_id, run.steps))
+    trained = {run_id: attempt.state.step for run_id in runs if (attempt := store.attempt(run_id))}
     ordered = _ordered(tuple(runs.values()), grid.run.order)
-    return Plan(grid, expansion, ordered, ended, resolved, tuple(expansion.warnings))
+    warnings = (*expansion.warnings, *_same_runs(resolved))
+    return Plan(grid, expansion, ordered, ended, trained, resolved, warnings)
+
+
+def _same_runs(resolved: Sequence[Resolved]) -> Iterator[Problem]:
+    """Variants that differ in the file but not in what they are: a default written out, say."""
+    first: dict[tuple[str, str], Resolved] = {}
+    for one in resolved:
+        other = first.setdefault((one.context.label, one.identity), one)
+        if other is not one and one.config.train.steps == other.config.train.steps:
+            place = next(iter(one.variant.origins.values()), None)
+            message = f"{one.variant.label} has the same runs as {other.variant.label}: it writes out a default"
+            yield Problem(message, "duplicate-variant", location=place)
 
 
 def _ordered(runs: tuple[PlannedRun, ...], order: str) -> tuple[PlannedRun, ...]:

@@ -57,13 +57,13 @@ def test_top_level_keys_can_be_set(write: Write) -> None:
         "seeds=0-2,7",
         "margin=0.02",
         "metric.at=best",
-        "report.columns=params,flops",
+        "report.columns=params,step_ms",
         "question=does it, really? it's late",
         "across.model.width=1,2",
         "run={order: file}",
     )
     assert (grid.seeds, grid.margin, grid.metric.at) == ((0, 1, 2, 7), 0.02, "best")
-    assert (grid.report.columns, grid.question) == (("params", "flops"), "does it, really? it's late")
+    assert (grid.report.columns, grid.question) == (("params", "step_ms"), "does it, really? it's late")
     assert grid.run.order == "file"
     assert [context.label for context in expand(grid).contexts] == ["width=1", "width=2"]
 

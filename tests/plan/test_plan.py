@@ -97,6 +97,13 @@ def test_what_has_ended_is_not_planned_again(tmp_path: Path) -> None:
     assert {run.run_id for run in plan.runs} < {run.run_id for run in more.runs}
 
 
+def test_a_default_written_out_is_no_other_variant(tmp_path: Path) -> None:
+    plan = make_plan(write(tmp_path, GRID + "ablate: {optimizer.lr: [0.001, 0.1]}"), Store(tmp_path / "runs"))
+    assert [warning.code for warning in plan.warnings] == ["duplicate-variant"]
+    assert "lr=1e-3 has the same runs as base" in str(plan.warnings[0])
+    assert len(plan.runs) == 4
+
+
 def test_problems_of_variants_stand_where_they_are_written(tmp_path: Path) -> None:
     text = GRID + "ablate:\n  model.width: [16, wide]\n  model.actvation: relu\n  problem.noise: -1\n"
     with pytest.raises(GridError) as caught:
