@@ -24,9 +24,9 @@ _HEAD = """\
 <!-- Written by docs/generate_components.py from the docstrings; do not edit by hand. -->
 
 Everything that `base` and the axes of a grid can name. A component belongs to a family and is chosen by its kind:
-`activation: relu` is short for `activation: {kind: relu}`. A mapping without a kind changes fields of the default, where
-there is one: `optimizer: {lr: 3e-3}`. A field that is left out has its default, and writing the default out changes
-nothing. `ablate components` shows the same in a terminal, plug-ins included.
+`activation: relu` is short for `activation: {kind: relu}`. A mapping without a kind changes fields of the default
+component, where there is one: `optimizer: {lr: 3e-3}`. A field that is left out has its default; writing it out
+changes nothing. `ablate components` shows the same in a terminal, plug-ins included.
 
 The column *mark* says what a field means for packing and identity:
 

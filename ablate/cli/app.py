@@ -1,6 +1,7 @@
 """The command group, and what every command does with errors."""
 
 import importlib
+import keyword
 import os
 import sys
 import traceback
@@ -16,6 +17,11 @@ _COMMANDS = {
     "run": "Train what is missing. Running it again resumes.",
     "status": "Show how far a grid is; also while it runs.",
     "report": "Write the HTML report that ranks the variants.",
+    "check": "Say whether a grid is right, and how many runs it has. Writes nothing.",
+    "components": "List what a grid can name: families, components and their fields.",
+    "schema": "Write a JSON Schema of the grid language, for editors.",
+    "new": "Write a first grid for a problem, to be changed by hand.",
+    "import": "Turn a W&B sweep file into a grid.",
 }
 
 
@@ -28,7 +34,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"ablate.cli.{cmd_name}")
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f"ablate.cli.{name}")
         command = module.command
         assert isinstance(command, click.Command)
         return command
@@ -48,7 +55,7 @@ class _Lazy(click.Group):
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="ablate")
 def group() -> None:
-    r"""Declarative ablation grids: train the variants together, rank them honestly.
+    """Declarative ablation grids: train the variants together, rank them honestly.
 
     \b
         ablate plan   grids/activations.yaml     what would run, and how it is packed
@@ -57,7 +64,7 @@ def group() -> None:
 
     Exit codes: 0 all planned runs have ended, 1 some runs failed, 2 the grid or the command is wrong,
     3 a bug in ablate, 130 interrupted (state saved).
-    """
+    """  # noqa: D301 (click wants its \b)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from .load import load
 from .options import MetricChoice, OnFailure, ReportOptions, RunOptions
 from .schema import Grid
 from .select import select
+from .sweep_text import import_sweep
 
 __all__ = [
     "Context",
@@ -22,6 +23,7 @@ __all__ = [
     "RunOptions",
     "Variant",
     "expand",
+    "import_sweep",
     "load",
     "select",
 ]

@@ -1,19 +1,30 @@
 """From a grid file to packs of validated runs."""
 
+from .catalogue import ComponentEntry, FamilyEntry, FieldEntry, catalogue
 from .packs import MOST_LANES, Pack, PlannedRun, make_packs
-from .planner import Plan, make_plan, plugins_of
+from .planner import Plan, import_grid_plugins, make_plan, plugins_of
 from .plugins import import_plugins
 from .resolve import Resolved, resolve
+from .schema import grid_schema
+from .starter import DEFAULT_PROBLEM, starter_grid
 
 __all__ = [
+    "DEFAULT_PROBLEM",
     "MOST_LANES",
+    "ComponentEntry",
+    "FamilyEntry",
+    "FieldEntry",
     "Pack",
     "Plan",
     "PlannedRun",
     "Resolved",
+    "catalogue",
+    "grid_schema",
+    "import_grid_plugins",
     "import_plugins",
     "make_packs",
     "make_plan",
     "plugins_of",
     "resolve",
+    "starter_grid",
 ]
