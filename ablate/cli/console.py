@@ -1,5 +1,6 @@
 """What the commands print."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,16 +9,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ablate.core import canonical_json
+
+_PIPED_WIDTH = 160
+"""Columns where there is no terminal to ask."""
+
 if TYPE_CHECKING:
     import polars as pl
 
     from ablate.core import Problem
     from ablate.engine import Outcome
-    from ablate.plan import Plan
+    from ablate.plan import Plan, Summary
     from ablate.store import PlanRecord
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _PIPED_WIDTH)
 
 _GLYPHS = {"done": "●", "diverged": "✕", "error": "!", "lost": "?", "oom": "!", "timeout": "!", "skipped": "–"}
 
@@ -33,10 +39,10 @@ def count(number: int, word: str) -> str:
     return f"{number:,} {word if number == 1 else f'{word}s'}"
 
 
-def print_plan(plan: "Plan") -> None:
+def print_plan(summary: "Summary") -> None:
     """The counting line, the packs, and what remains."""
+    plan, record = summary.plan, summary.plan.record
     print_warnings(plan.warnings)
-    record = plan.record
     out.print(f"[bold]{escape(record.name)}[/]  {escape(record.question)}")
     contexts = f" x {count(len(record.contexts), 'context')}" if len(record.contexts) > 1 else ""
     out.print(
@@ -44,41 +50,83 @@ def print_plan(plan: "Plan") -> None:
         f" = {count(len(plan.runs), 'run')} in {count(len(plan.packs), 'pack')}; {escape(_parts(plan))}"
     )
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name, justify in (("pack", "right"), ("variants", "left"), ("lanes", "right"), ("done", "right")):
-        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
-    table.add_column("parameters", justify="right")
-    table.add_column("steps", justify="right")
+    table.add_column("pack", justify="right")
+    table.add_column("variants", overflow="fold")
+    for name in ("lanes", "done", "parameters", "steps"):
+        table.add_column(name, justify="right")
     table.add_column("signature")
-    for index, pack in enumerate(plan.packs):
-        done = sum(run.run_id in plan.ended for run in pack.runs)
-        budgets = sorted({run.steps for run in pack.runs})
+    timed = summary.seconds is not None
+    if timed:
+        table.add_column("time left", justify="right")
+    for index, one in enumerate(summary.packs):
+        low, high = one.steps
         table.add_row(
             str(index),
-            escape(pack.title),
-            str(len(pack.runs)),
-            str(done) if done else "–",
-            f"{pack.runs[0].parameters:,}",
-            f"{budgets[0]:,}" if len(budgets) == 1 else f"{budgets[0]:,} to {budgets[-1]:,}",
-            pack.signature.id,
+            escape(one.pack.title),
+            str(len(one.pack.runs)),
+            str(one.done) if one.done else "–",
+            f"{one.pack.runs[0].parameters:,}",
+            f"{low:,}" if low == high else f"{low:,} to {high:,}",
+            one.pack.signature.id,
+            *([duration(one.seconds) if one.remaining_steps and one.seconds is not None else "–"] if timed else []),
         )
     out.print(table)
-    left = len(plan.runs) - len(plan.ended)
-    steps = sum(run.steps - plan.trained.get(run.run_id, 0) for run in plan.runs if run.run_id not in plan.ended)
-    out.print(
-        f"remaining: {count(left, 'run')}, {steps:,} run-steps" if left else "nothing remains: every run has ended"
-    )
+    out.print(_remaining(summary))
+
+
+def _remaining(summary: "Summary") -> str:
+    left = len(summary.plan.runs) - len(summary.plan.ended)
+    if not left:
+        return "nothing remains: every run has ended"
+    text = f"remaining: {count(left, 'run')}, {summary.remaining_steps:,} run-steps"
+    if summary.seconds is None:
+        return text
+    more = f", and {count(summary.unmeasured, 'pack')} that never ran here" if summary.unmeasured else ""
+    return f"{text}, about {duration(summary.seconds)} of training as last measured{more}"
+
+
+def print_variants(summary: "Summary") -> None:
+    """A row per variant: what differs from the base, parameters, and how many of its runs have ended."""
+    plan, record = summary.plan, summary.plan.record
+    print_warnings(plan.warnings)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("variant", overflow="fold")
+    table.add_column("difference from the base", overflow="fold")
+    table.add_column("parameters", justify="right")
+    table.add_column("done", justify="right")
+    for variant in record.variants:
+        runs = [run.run_id for run in record.runs if run.variant == variant.label]
+        changes = ", ".join(f"{path}: {canonical_json(value)}" for path, value in variant.changes.items())
+        done = sum(run_id in plan.ended for run_id in runs)
+        parameters = "" if variant.parameters is None else f"{variant.parameters:,}"
+        table.add_row(escape(variant.label), escape(changes) or "the baseline", parameters, f"{done}/{len(runs)}")
+    out.print(table)
 
 
 def _parts(plan: "Plan") -> str:
+    """The counting line of the language, without what is zero."""
     counts = plan.expansion.counts
-    names = ("ablate", "grid", "include")
-    parts = [f"{getattr(counts, name)} {name}" for name in names if getattr(counts, name)]
-    removed = [
-        f"{getattr(counts, name)} {word}"
-        for name, word in (("excluded", "excluded"), ("duplicates", "coinciding"))
-        if getattr(counts, name)
+    product = f"{counts.grid} grid" + (f" x {counts.zip} zip" if counts.zip > 1 else "")
+    added = [
+        (counts.ablate, f"{counts.ablate} ablate"),
+        (counts.grid, product),
+        (counts.when, f"{counts.when} when"),
+        (counts.include, f"{counts.include} include"),
     ]
-    return "variants = base" + "".join(f" + {part}" for part in parts) + "".join(f" - {part}" for part in removed)
+    removed = [
+        (counts.excluded, f"{counts.excluded} excluded"),
+        (counts.duplicates, f"{counts.duplicates} coinciding"),
+    ]
+    plus = "".join(f" + {text}" for number, text in added if number)
+    return f"variants = base{plus}" + "".join(f" - {text}" for number, text in removed if number)
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    whole = int(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
 
 
 def print_status(record: "PlanRecord", runs: "pl.DataFrame", damaged: Sequence[str] = ()) -> None:

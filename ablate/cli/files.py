@@ -1,7 +1,5 @@
-"""Files that commands write."""
+"""Files that commands write for the user to keep."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from ablate.core import CommandError, Problem
@@ -21,26 +19,6 @@ def write_new(path: Path, text: str) -> None:
         message = f"{path} exists and is not overwritten; choose another name"
         raise CommandError(Problem(message, "bad-command")) from None
     except OSError as error:
-        raise _cannot_write(path, error) from None
-
-
-def write_over(path: Path, text: str) -> None:
-    """Write a UTF-8 file; a reader sees the old one or the new one. Folders are made.
-
-    Raises:
-        CommandError: it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, "utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise _cannot_write(path, error) from None
-
-
-def _cannot_write(path: Path, error: OSError) -> CommandError:
-    reason = error.strerror or str(error)
-    return CommandError(Problem(f"cannot write {path}: {reason[:1].lower() + reason[1:]}", "bad-command"))
+        reason = error.strerror or str(error)
+        message = f"cannot write {path}: {reason[:1].lower() + reason[1:]}"
+        raise CommandError(Problem(message, "bad-command")) from None

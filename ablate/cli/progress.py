@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from .console import count, err, print_warnings
+from .console import count, duration, err, print_warnings
 
 if TYPE_CHECKING:
     from ablate.engine import LaneReport, PackReport
@@ -112,7 +112,7 @@ class Progress:
 
     def _eta(self) -> str:
         left = self._total - sum(self._steps.values())
-        return _duration(left / self._rate) if self._rate else "–"
+        return duration(left / self._rate) if self._rate else "–"
 
     def _variants_done(self) -> str:
         open_ = {label for run_id, label in self._variants.items() if run_id not in self._ended}
@@ -137,7 +137,7 @@ class Progress:
         values = [lane.metrics[self._metric] for lane in report.lanes if self._metric in lane.metrics]
         loss = f", mean {self._metric} {sum(values) / len(values):.4g}" if values else ""
         step = f" step {max((lane.step for lane in report.lanes), default=0)}" if report.lanes else ""
-        elapsed = _duration(time.monotonic() - self._start)
+        elapsed = duration(time.monotonic() - self._start)
         return f"[{elapsed}] pack {report.index} {report.phase}{step}: {what}{loss} | {self._facts()}"
 
     def _panel(self) -> RenderableType:
@@ -157,10 +157,3 @@ class Progress:
         if self._losses:
             rows.append(Text(f"  {self._metric}: {self._newest()}", overflow="ellipsis", no_wrap=True))
         return Group(*rows)
-
-
-def _duration(seconds: float) -> str:
-    whole = int(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"

@@ -22,12 +22,11 @@ def command(out: Path, grid: Path | None) -> None:
     Prints the line to put at the top of a grid, for editors that use the YAML language server.
     """
     from ablate.plan import grid_schema, import_grid_plugins
-
-    from .files import write_over
+    from ablate.store import write_text
 
     if grid is not None:
         import_grid_plugins(grid)
-    write_over(out, json.dumps(grid_schema(), indent=1, ensure_ascii=False) + "\n")
+    write_text(out, json.dumps(grid_schema(), indent=1, ensure_ascii=False) + "\n")
     folder = Path("grids") if grid is None else grid.parent
     click.echo(f"wrote {out}; put this line at the top of a grid in {folder}/:", err=True)
     click.echo(f"# yaml-language-server: $schema={Path(os.path.relpath(out, folder)).as_posix()}")

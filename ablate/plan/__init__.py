@@ -7,6 +7,7 @@ from .plugins import import_plugins
 from .resolve import Resolved, resolve
 from .schema import grid_schema
 from .starter import DEFAULT_PROBLEM, starter_grid
+from .summary import PackSummary, Summary, summarize
 
 __all__ = [
     "DEFAULT_PROBLEM",
@@ -15,9 +16,11 @@ __all__ = [
     "FamilyEntry",
     "FieldEntry",
     "Pack",
+    "PackSummary",
     "Plan",
     "PlannedRun",
     "Resolved",
+    "Summary",
     "catalogue",
     "grid_schema",
     "import_grid_plugins",
@@ -27,4 +30,5 @@ __all__ = [
     "plugins_of",
     "resolve",
     "starter_grid",
+    "summarize",
 ]

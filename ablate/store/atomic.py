@@ -24,7 +24,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         reason = error.strerror or str(error)
-        message = f"cannot write {path}: {reason}; what was stored before is intact, so mend that and run again"
+        message = f"cannot write {path}: {reason}; what was there before is intact, so mend that and try again"
         raise StoreError(message) from error
     finally:
         with suppress(OSError):

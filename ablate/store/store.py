@@ -117,6 +117,15 @@ class Store:
                     found.setdefault(run_id, []).append(Attempt(status.pack_id, state, path.parent))
         return {run_id: tuple(sorted(attempts, key=_progress)) for run_id, attempts in found.items()}
 
+    def step_seconds(self) -> dict[str, float]:
+        """Signature -> seconds per update of one run, as measured when it last trained here."""
+        speeds: dict[str, float] = {}
+        for pack in self.packs():
+            status = self._record(self.pack_folder(pack.pack_id) / "status.json", PackStatus)
+            if status and status.step_seconds:
+                speeds[pack.signature] = status.step_seconds / len(pack.run_ids)
+        return speeds
+
     def attempt(self, run_id: str) -> Attempt | None:
         """The attempt that got furthest, or None if the run never started."""
         attempts = self.attempts.get(run_id)

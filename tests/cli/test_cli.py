@@ -1,5 +1,6 @@
 """The command line as users meet it: what it prints, where it writes, what it returns."""
 
+import json
 import os
 import pty
 import subprocess
@@ -52,6 +53,10 @@ def test_the_whole_way(tmp_path: Path) -> None:
 
     printed, _ = ablate(tmp_path, "status", "grid.yaml")
     assert "9 runs: 3 done, 6 not ended" in printed
+    printed, _ = ablate(tmp_path, "plan", "grid.yaml")
+    assert (
+        "remaining: 6 runs, 240 run-steps, about 0 s of training as last measured, and 1 pack that never ran" in printed
+    )
 
     printed, _ = ablate(tmp_path, "report", "grid.yaml")
     assert Path(printed.splitlines()[-1]) == (tmp_path / "reports" / "grid.html").resolve()
@@ -70,6 +75,24 @@ def test_the_whole_way(tmp_path: Path) -> None:
     (tmp_path / "grid.yaml").write_text(GRID + "margin: 0.1\n")
     _, error = ablate(tmp_path, "report", "grid.yaml")
     assert "has changed since it was run" in error
+
+
+def test_plan_for_people_and_for_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "grid.yaml").write_text(GRID)
+    monkeypatch.chdir(tmp_path)
+    out, code = run_main(["plan", "grid.yaml", "--variants", "model.width=8,16"])
+    assert code == 0
+    assert "width=16         model.width: 16" in out
+    out, code = run_main(["plan", "grid.yaml", "--json"])
+    assert code == 0
+    plan = json.loads(out)
+    assert (plan["runs"], plan["ended"], plan["remaining_steps"]) == (9, 0, 360)
+    assert plan["estimated_seconds"] is None
+    assert [variant["label"] for variant in plan["variants"]] == ["base", "activation=tanh", "lr=1e30"]
+    assert len({run["run_id"] for pack in plan["packs"] for run in pack["runs"]}) == 9
+    out, code = run_main(["plan", "grid.yaml", "--json", "--variants"])
+    assert code == 2
+    assert "exclude each other" in out
 
 
 @pytest.mark.slow

@@ -61,7 +61,10 @@ class StateOfTheUnion(Corpus):
 
 @CORPORA.register("pydoc")
 class PydocTopics(Corpus):
-    """Python's own help topics, from the standard library: 0.5 million characters, nothing to install."""
+    """Python's own help topics, from the standard library: 0.5 million characters, nothing to install.
+
+    The text differs between versions of Python, and with it the identity of the runs.
+    """
 
     def texts(self) -> Texts:
         """See `Corpus.texts`."""
