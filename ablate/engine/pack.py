@@ -25,6 +25,8 @@ SECONDS_PER_CALL = 1.0
 """Aim for a jitted call; decides how often progress is seen and how long an interrupt waits."""
 SECONDS_PER_FLUSH = 5.0
 SECONDS_PER_CHECKPOINT = 30.0
+MOST_PROGRAMS = 4
+"""Compiled programs that a worker keeps, with their data; packs of one signature follow each other."""
 
 _executables: dict[tuple[Signature, int, Strategy], Executable] = {}
 """Programs of this process; a reused worker compiles each signature and width once."""
@@ -203,10 +205,14 @@ class _Pack:
         if strategy == "auto":
             strategy = "map" if devices[0].platform == "cpu" else "vmap"
         key = (shared, width, strategy)
-        if key not in _executables:
-            _executables[key] = Executable(shared, width, strategy, devices)
-            self.compile_seconds = _executables[key].compile()
-        return _executables[key]
+        executable = _executables.pop(key, None)
+        if executable is None:
+            executable = Executable(shared, width, strategy, devices)
+            self.compile_seconds = executable.compile()
+        _executables[key] = executable  # last: the most recently used
+        while len(_executables) > MOST_PROGRAMS:
+            del _executables[next(iter(_executables))]
+        return executable
 
     def _start(self) -> Lanes:
         """Fresh lanes, with the newest good checkpoint of each run that has one put in its place."""

@@ -241,6 +241,20 @@ def test_one_compilation_per_signature_and_width(make_job: MakeJob, monkeypatch:
     assert len(compiled) == 2
 
 
+def test_a_worker_keeps_few_programs(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds its data on the device; a grid of hundreds of signatures must not hold hundreds."""
+    monkeypatch.setattr(pack_module, "MOST_PROGRAMS", 2)
+    for width in (4, 5, 4, 6):
+        finish(make_job([program(model__width=width)], store=f"width{width}", steps=10))
+    kept = [executable.parameters for executable in pack_module._executables.values()]
+    assert kept == [count_parameters(4), count_parameters(6)]
+
+
+def count_parameters(width: int) -> int:
+    """Of the MLP of `program`: two hidden layers between two inputs and two outputs."""
+    return (2 * width + width) + (width * width + width) + (width * 2 + 2)
+
+
 def test_a_component_that_raises_ends_its_pack_with_an_error(make_job: MakeJob) -> None:
     job = make_job([program()])
     broken: dict[str, Any] = job.runs[0].config | {"problem": {"kind": "char_lm"}}
