@@ -210,3 +210,17 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "Train what is missing" in done.stdout
     assert done.stdout.rstrip().endswith("[]")
+
+
+def test_the_shell_can_complete_commands_and_options() -> None:
+    def complete(words: str) -> list[str]:
+        count = len(words.split(" ")) - 1
+        environment = {**os.environ, "COMP_WORDS": words, "COMP_CWORD": str(count), "_ABLATE_COMPLETE": "bash_complete"}
+        program = "import sys; sys.argv = ['ablate']; from ablate.cli import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False
+        )
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert complete("ablate re") == ["report"]
+    assert {"--variants", "--json", "--store"} <= set(complete("ablate plan --"))
