@@ -56,6 +56,10 @@ class Spec(BaseModel):
     kind: ClassVar[str] = ""
     version: ClassVar[int] = 1
 
+    def identity_fields(self) -> dict[str, Any] | None:
+        """What the identity has in place of the fields, where they are not the meaning (a path, say); None: fields."""
+        return None
+
     @model_validator(mode="wrap")
     @classmethod
     def _report_every_problem(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
@@ -192,10 +196,8 @@ def _plain(value: object, *, identity: bool) -> Any:
             for name, info in type(value).model_fields.items()
             if not (identity and (is_marked(info, Budget) or is_marked(info, Recording)))
         }
-        extra = getattr(value, "identity_fields", None)
-        if identity and extra is not None:
-            fields = extra()
-        return head | fields
+        meaning = value.identity_fields() if identity else None
+        return head | (fields if meaning is None else meaning)
     if isinstance(value, Mapping):
         return {str(name): _plain(item, identity=identity) for name, item in value.items()}
     if isinstance(value, list | tuple):

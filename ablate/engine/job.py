@@ -62,8 +62,6 @@ class PackReport(_Message):
     index: int
     phase: Literal["compiling", "training", "ended", "stopped", "failed"]
     lanes: tuple[LaneReport, ...]
-    steps_per_second: float = 0.0
-    """Optimiser updates per second, summed over lanes."""
     compile_seconds: float = 0.0
     message: str = ""
     """For a failed pack: what was raised."""

@@ -95,7 +95,6 @@ class _Pack:
         self.store = Store(Path(job.store))
         self.writer = PackWriter(self.store.pack_folder(self.pack_id), self.pack_id)
         self.compile_seconds = 0.0
-        self.rate = 0.0
         self._step_seconds: deque[float] = deque(maxlen=50)
         self._flushed = self._saved = self._clock = time.perf_counter()
         self._saved_step = 0
@@ -171,8 +170,6 @@ class _Pack:
         done = [int(step) - lane.step for lane, step in zip(self.lanes, report.step, strict=False)]
         if call.steps and not (any(call.evaluated) and self._step_seconds):
             self._step_seconds.append(elapsed / call.steps)
-        if sum(done):
-            self.rate = sum(done) / elapsed
         for row, lane in enumerate(self.lanes):
             lane.step += done[row]
             lane.seconds += elapsed * done[row] / max(sum(done), 1)
@@ -306,9 +303,8 @@ class _Pack:
                 message=message if lane.status in {"error", "oom"} else "",
                 seconds=lane.seconds,
                 checkpoint=lane.checkpoint,
-                row=row,
             )
-            for row, lane in enumerate(self.lanes)
+            for lane in self.lanes
         }
         seconds = statistics.median(self._step_seconds) if self._step_seconds else None
         self.writer.flush(states, updated=now(), step_seconds=seconds)
@@ -337,7 +333,6 @@ class _Pack:
                     )
                     for lane in self.lanes
                 ],
-                "steps_per_second": self.rate,
                 "compile_seconds": self.compile_seconds,
                 "message": message,
                 "damaged": self.store.damaged,

@@ -120,7 +120,7 @@ class PlanRecord(Record):
     variants: tuple[VariantRecord, ...]
     runs: tuple[RunRecord, ...]
     claims: tuple[dict[str, Any], ...] = ()
-    """As written in the grid, checked against the expansion."""
+    """The grid's claims, with every variant by its label."""
     reference: ReferenceRecord | None = None
     report: ReportRecord = ReportRecord()
     provenance: Provenance
@@ -152,8 +152,6 @@ class RunState(Record):
     seconds: float = 0.0
     checkpoint: str | None = None
     """File name inside the pack folder that holds this run's newest state."""
-    row: int = 0
-    """The run's index in that file."""
 
 
 class PackStatus(Record):
