@@ -19,6 +19,9 @@ Shape = Literal["varied", "constant", "identical"]
 MIN_SEEDS = 3
 """Below this many seeds there is no test and no verdict."""
 
+_SQUARABLE = 1e-140
+"""Differences below this count as none: their squares, and so their variance, underflow in float64."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -147,7 +150,7 @@ def _unpaired(first: Floats, second: Floats, alpha: float, margin: float | None)
 def _rounding(first: Floats, second: Floats) -> Floats:
     """What rounding alone may do to a difference of these rows."""
     size: Floats = np.maximum(np.abs(first).max(axis=1), np.abs(second).max(axis=1))
-    return 64 * np.finfo(np.float64).eps * size
+    return np.maximum(64 * np.finfo(np.float64).eps * size, _SQUARABLE)
 
 
 def _varies(values: Floats, first: Floats, second: Floats) -> NDArray[np.bool_]:
