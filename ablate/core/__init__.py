@@ -15,15 +15,20 @@ from .errors import (
     join_path,
 )
 from .family import Family
-from .identity import RECIPE, canonical_json, digest, run_id
+from .identity import RECIPE, CanonicalText, canonical_json, digest, run_id
 from .metric import RESULT_STATUSES, Goal, Metric, Status
+from .selection import best_candidate
+from .sharing import Once, Parts
 from .spec import (
+    Added,
     Budget,
     Lane,
     Recording,
     Spec,
     describe,
+    identity_text,
     is_marked,
+    marked_fields,
     marked_paths,
     refuse,
     to_identity,
@@ -35,7 +40,9 @@ __all__ = [
     "RECIPE",
     "RESULT_STATUSES",
     "AblateError",
+    "Added",
     "Budget",
+    "CanonicalText",
     "CommandError",
     "EngineError",
     "ErrorCode",
@@ -47,17 +54,22 @@ __all__ = [
     "Location",
     "Metric",
     "NoResultsError",
+    "Once",
+    "Parts",
     "Problem",
     "Recording",
     "Spec",
     "Status",
     "StoreError",
+    "best_candidate",
     "canonical_json",
     "describe",
     "did_you_mean",
     "digest",
+    "identity_text",
     "is_marked",
     "join_path",
+    "marked_fields",
     "marked_paths",
     "refuse",
     "run_id",

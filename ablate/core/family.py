@@ -1,14 +1,14 @@
 """`Family`: an open set of components of one sort, looked up by name when a configuration is validated."""
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
-from pydantic_core import CoreSchema, core_schema
+from pydantic import GetCoreSchemaHandler, ValidationError, ValidationInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from .errors import GridError, Problem, did_you_mean
-from .spec import Spec, describe, problems_of, refuse
+from .sharing import Parts
+from .spec import Spec, carried, describe, problems_of, refuse
 
 C = TypeVar("C", bound=Spec)
 D = TypeVar("D", bound=Spec)
@@ -66,7 +66,7 @@ class Family(Generic[C]):
     def __getitem__(self, kind: str) -> type[C]:
         return self._members[kind]
 
-    def validate(self, value: object) -> C:
+    def validate(self, value: object, parts: Parts | None = None) -> C:
         """Turn a name, a mapping with ``kind``, or a ready component into a validated component."""
         if isinstance(value, Spec):
             if type(value) in self._members.values():
@@ -88,24 +88,30 @@ class Family(Generic[C]):
             message = f"no {self.name} is called {kind!r}; {did_you_mean(str(kind), self._members)}"
             raise refuse(Problem(message, "unknown-component"))
         try:
-            return self._members[kind].model_validate(fields)
+            return self._members[kind].model_validate(fields, context=parts)
         except ValidationError as error:
             raise refuse(*problems_of(error)) from None
 
-    def parse(self, value: object) -> C:
+    def parse(self, value: object, parts: Parts | None = None) -> C:
         """`validate`, for callers outside pydantic.
+
+        Args:
+            value: a name, a mapping with ``kind``, or a ready component.
+            parts: give the same to several calls, and the components inside are read once where they are the same.
 
         Raises:
             GridError: with every problem and its path inside `value`.
         """
         try:
-            return self._adapter.validate_python(value)
-        except ValidationError as error:
-            raise GridError(problems_of(error)) from None
+            return self.validate(value, parts)
+        except PydanticCustomError as error:
+            raise GridError(carried(error)) from None
 
-    @cached_property
-    def _adapter(self) -> TypeAdapter[C]:
-        return TypeAdapter(Annotated[Any, self])
+    def _validate_field(self, value: object, info: ValidationInfo) -> C:
+        parts = info.context
+        if not isinstance(parts, Parts):
+            return self.validate(value)
+        return parts.read(self, value, lambda: self.validate(value, parts))
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.validate)
+        return core_schema.with_info_plain_validator_function(self._validate_field)

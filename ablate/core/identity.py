@@ -4,14 +4,21 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 RECIPE = 1
 """Version of the way a run is turned into an id and a stream of random numbers. Raised when either changes."""
 
 
-def canonical(value: object) -> Any:
-    """JSON data in which equal meanings are equal texts.
+@dataclass(frozen=True, slots=True)
+class CanonicalText:
+    """A value whose canonical JSON is known; it may stand for the value inside another."""
+
+    text: str
+
+
+def canonical_json(value: object) -> str:
+    """The one text of a value: sorted keys, no spaces, ASCII. Equal meanings are equal texts.
 
     ``1e3``, ``1000.0`` and ``1000`` become the same; ``True`` stays apart from ``1``; keys are text.
 
@@ -20,25 +27,25 @@ def canonical(value: object) -> Any:
         TypeError: for anything that is not JSON data.
     """
     match value:
-        case None | bool() | str() | int():
-            return value
+        case CanonicalText():
+            return value.text
+        case None | bool() | str():
+            return json.dumps(value)
+        case int():
+            return int.__repr__(value)
         case float():
             if not math.isfinite(value):
                 message = f"{value} has no canonical form"
                 raise ValueError(message)
-            return int(value) if value.is_integer() else value
+            return repr(int(value)) if value.is_integer() else float.__repr__(value)
         case Mapping():
-            return {str(key): canonical(item) for key, item in value.items()}
+            texts = {str(key): canonical_json(item) for key, item in value.items()}
+            return "{" + ",".join(f"{json.dumps(key)}:{texts[key]}" for key in sorted(texts)) + "}"
         case list() | tuple():
-            return [canonical(item) for item in value]
+            return "[" + ",".join(map(canonical_json, value)) + "]"
         case _:
             message = f"a {type(value).__name__} is not JSON data"
             raise TypeError(message)
-
-
-def canonical_json(value: object) -> str:
-    """The one text of a value: sorted keys, no spaces, ASCII."""
-    return json.dumps(canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(value: object, *, size: int = 8) -> str:

@@ -1,14 +1,17 @@
 """`Spec`: the frozen base of everything that a grid configures, and the markers of its fields."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Self, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from .errors import ErrorCode, GridError, Problem, did_you_mean, join_path
+from .identity import CanonicalText, canonical_json
+from .sharing import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,16 @@ class Recording:
     """Marks what is recorded about a run. Recording never changes training, so it is outside the identity."""
 
 
-Marker = type[Lane] | type[Budget] | type[Recording]
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Marks a field that a component got later, and whose default means what the component did before.
+
+    At that default it is outside the identity, so older runs keep their ids. When the default comes to mean something
+    else, raise the component's ``version``; a default that is a component counts only at its first version.
+    """
+
+
+Marker = type[Lane] | type[Budget] | type[Recording] | type[Added]
 S = TypeVar("S", bound="Spec")
 
 
@@ -56,11 +68,28 @@ class Spec(BaseModel):
     kind: ClassVar[str] = ""
     version: ClassVar[int] = 1
 
-    def identity_fields(self) -> dict[str, Any] | None:
-        """What the identity has in place of the fields, where they are not the meaning (a path, say); None: fields."""
-        return None
+    def identity_fields(self) -> dict[str, Any]:
+        """What the identity holds besides kind and version: the fields, unless they are not the meaning (a path, say).
+
+        Budget, recording, and added fields at their default are left out. Components inside stay components.
+        """
+        cls = type(self)
+        outside, added = marked_fields(cls, Budget, Recording), marked_fields(cls, Added)
+        values = {name: getattr(self, name) for name in cls.model_fields if name not in outside}
+        return {
+            name: value
+            for name, value in values.items()
+            if not (name in added and _is_as_before(cls.model_fields[name], value))
+        }
 
     @model_validator(mode="wrap")
+    @classmethod
+    def _read_once(cls, data: object, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        parts = info.context
+        if cls.kind or not isinstance(parts, Parts):  # a family shares its components itself
+            return cls._report_every_problem(data, handler)
+        return parts.read(cls, data, lambda: cls._report_every_problem(data, handler))
+
     @classmethod
     def _report_every_problem(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(data, cls):
@@ -98,6 +127,11 @@ _CARRIER = "ablate_problems"
 def refuse(*problems: Problem) -> PydanticCustomError:
     """The error that a validator raises to report problems with their own codes and paths."""
     return PydanticCustomError(_CARRIER, "the configuration is wrong", {"problems": list(problems)})
+
+
+def carried(error: PydanticCustomError) -> list[Problem]:
+    """The problems that `refuse` put into an error."""
+    return cast(list[Problem], (error.context or {})["problems"])
 
 
 def problems_of(error: ValidationError) -> Iterator[Problem]:
@@ -155,6 +189,12 @@ def is_marked(info: FieldInfo, marker: Marker) -> bool:
     return any(isinstance(item, marker) for item in info.metadata)
 
 
+@cache
+def marked_fields(cls: type[Spec], *markers: Marker) -> tuple[str, ...]:
+    """Names of the fields of a class that carry one of `markers`."""
+    return tuple(name for name, info in cls.model_fields.items() if any(is_marked(info, marker) for marker in markers))
+
+
 def marked_paths(spec: Spec, marker: Marker) -> tuple[str, ...]:
     """Dotted paths of the fields that carry `marker`, here and in nested components."""
 
@@ -173,33 +213,60 @@ def marked_paths(spec: Spec, marker: Marker) -> tuple[str, ...]:
     return tuple(walk(spec, ""))
 
 
-def to_plain(spec: Spec) -> dict[str, Any]:
-    """The whole configuration as JSON data, defaults written out, ``kind`` first. `validate` reads it back."""
-    return cast(dict[str, Any], _plain(spec, identity=False))
+def to_plain(spec: Spec, part: Callable[[Spec], Any] | None = None) -> dict[str, Any]:
+    """The whole configuration as JSON data, defaults written out, ``kind`` first. `validate` reads it back.
+
+    Args:
+        spec: the configuration.
+        part: what to write for a component or group inside; by default its own `to_plain`.
+    """
+    head: dict[str, Any] = {"kind": spec.kind} if spec.kind else {}
+    return head | {name: _within(getattr(spec, name), part or to_plain) for name in type(spec).model_fields}
 
 
-def to_identity(spec: Spec) -> dict[str, Any]:
+def to_identity(spec: Spec, part: Callable[[Spec], Any] | None = None) -> dict[str, Any]:
     """What makes two runs scientifically the same: no budget, no recording, but component versions.
 
     A component whose meaning is not in its fields (a file, say) overrides ``identity_fields``.
+
+    Args:
+        spec: the configuration.
+        part: what to write for a component or group inside; by default its own `to_identity`.
     """
-    return cast(dict[str, Any], _plain(spec, identity=True))
+    head: dict[str, Any] = {"kind": spec.kind, "version": spec.version} if spec.kind else {}
+    return head | {name: _within(value, part or to_identity) for name, value in spec.identity_fields().items()}
 
 
-def _plain(value: object, *, identity: bool) -> Any:
+def identity_text(spec: Spec, part: Callable[[Spec], Any] | None = None) -> CanonicalText:
+    """The canonical JSON of `to_identity`, with the same arguments.
+
+    ``Once(identity_text)`` is thus a `part` for `to_identity` that writes what configurations share only once, and
+    gives the same digest.
+    """
+    return CanonicalText(canonical_json(to_identity(spec, part)))
+
+
+def _is_as_before(info: FieldInfo, value: object) -> bool:
+    """Whether a field that was added later has the value that stands for the time before."""
+    default = info.get_default(call_default_factory=True)
+    return bool(_within(value, to_identity) == _within(default, to_identity)) and _is_first_version(value)
+
+
+def _is_first_version(value: object) -> bool:
     if isinstance(value, Spec):
-        head: dict[str, Any] = {"kind": value.kind} if value.kind else {}
-        if identity and value.kind:
-            head["version"] = value.version
-        fields = {
-            name: _plain(getattr(value, name), identity=identity)
-            for name, info in type(value).model_fields.items()
-            if not (identity and (is_marked(info, Budget) or is_marked(info, Recording)))
-        }
-        meaning = value.identity_fields() if identity else None
-        return head | (fields if meaning is None else meaning)
+        fields = (getattr(value, name) for name in type(value).model_fields)
+        return value.version == 1 and all(map(_is_first_version, fields))
     if isinstance(value, Mapping):
-        return {str(name): _plain(item, identity=identity) for name, item in value.items()}
+        return all(map(_is_first_version, value.values()))
+    return True
+
+
+def _within(value: object, part: Callable[[Spec], Any]) -> Any:
+    """The value of a field as JSON data."""
+    if isinstance(value, Spec):
+        return part(value)
+    if isinstance(value, Mapping):
+        return {str(name): _within(item, part) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item, identity=identity) for item in value]
+        return [_within(item, part) for item in value]
     return value

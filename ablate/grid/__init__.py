@@ -5,14 +5,18 @@ here knows a component: a configuration is plain data until `ablate.plan` valida
 """
 
 from .expand import expand
-from .expansion import Context, Counts, Expansion, Variant
+from .expansion import Candidate, Context, Counts, Expansion, Variant
 from .load import load
-from .options import MetricChoice, OnFailure, ReportOptions, RunOptions
+from .options import MetricChoice, OnFailure, ReportOptions, RunOptions, Selector
 from .schema import Grid
+from .seeds import CONFIRMATION
 from .select import select
 from .sweep_text import import_sweep
+from .tuning import Tuning
 
 __all__ = [
+    "CONFIRMATION",
+    "Candidate",
     "Context",
     "Counts",
     "Expansion",
@@ -21,6 +25,8 @@ __all__ = [
     "OnFailure",
     "ReportOptions",
     "RunOptions",
+    "Selector",
+    "Tuning",
     "Variant",
     "expand",
     "import_sweep",

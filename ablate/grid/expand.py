@@ -9,12 +9,13 @@ from typing import Any
 from ablate.core import ErrorCode, GridError, Problem
 
 from .claims import resolve_claims, resolve_reference
+from .combinations import make_candidates, make_contexts
 from .conditions import Condition
-from .expansion import Context, Counts, Expansion, Variant
+from .expansion import Counts, Expansion, Variant
 from .expressions import ExpressionError
 from .labels import Labels
 from .naming import SAME_NAME, Kept, given_name, name_all, place
-from .paths import BlockedPathError, fingerprint, put_all
+from .paths import BlockedPathError, put_all
 from .problems import Problems
 from .references import References
 from .schema import Grid
@@ -23,6 +24,7 @@ from .settings import Settler
 
 MAX_VARIANTS = 1_000_000
 MAX_CONTEXTS = 10_000
+MAX_CANDIDATES = 10_000
 
 _SAME: ErrorCode = "duplicate-variant"
 _NO_MATCH: ErrorCode = "no-match"
@@ -45,7 +47,13 @@ def _check_size(grid: Grid) -> None:
     sections = grid.sections
     variants = _size(sections.grid, sections.zip)
     contexts = prod(map(len, sections.across))
-    for key, count, limit in (("grid", variants, MAX_VARIANTS), ("across", contexts, MAX_CONTEXTS)):
+    candidates = prod(map(len, grid.tuning.axes)) if grid.tuning else 0
+    limits = (
+        ("grid", variants, MAX_VARIANTS),
+        ("across", contexts, MAX_CONTEXTS),
+        ("tune.axes", candidates, MAX_CANDIDATES),
+    )
+    for key, count, limit in limits:
         if count > limit:
             message = f"the product has {count:,} members, more than {limit:,}; use fewer values or `ablate`"
             raise GridError(Problem(message, "too-large", key, grid.locate(key, key=True)))
@@ -83,7 +91,8 @@ class _Expander:
         self.warnings: list[Problem] = []
         choices = [*self.sections.variant_choices(), *self.sections.context_choices()]
         self.labels = Labels(grid.base, ((choice.path, choice.value) for choice in choices))
-        self.contexts = tuple(self.make_contexts())
+        self.contexts = make_contexts(grid, self.labels, self.problems, self.warnings)
+        self.candidates = make_candidates(grid, self.problems, self.warnings)
         self.problems.check()
         self.settler = Settler(
             [put_all(grid.base, context.changes.items()) for context in self.contexts],
@@ -109,30 +118,6 @@ class _Expander:
             wrong = self.settler.unknown(path)
             if wrong:
                 self.problems.add(wrong, "unknown-path", condition.where, at)
-
-    def make_contexts(self) -> Iterator[Context]:
-        """Every value of ``across``, or the one context without a label."""
-        seen: dict[str, Context] = {}
-        labels: dict[str, Context] = {}
-        for members in product(*self.sections.across):
-            choices = tuple(chain.from_iterable(members))
-            changes = {choice.path: choice.value for choice in choices}
-            label = ", ".join(choice.name or self.labels.part(choice.path, choice.value) for choice in choices)
-            context = Context(label, changes, choices)
-            try:
-                config = fingerprint(put_all(self.grid.base, changes.items()))
-            except BlockedPathError as error:
-                self.problems.add(str(error), "unknown-path", choices[0].where, choices[0].axis_at)
-                return
-            if config in seen:
-                message = f"the context {label} is the same as {seen[config].label}; it is kept once"
-                self.warnings.append(Problem(message, _SAME, "across", choices[-1].at))
-                continue
-            if label in labels:
-                message = f"two different contexts are called {label!r}; give one of them another name"
-                self.problems.add(message, SAME_NAME, "across", choices[-1].at)
-            seen[config] = labels[label] = context
-            yield context
 
     def drafts(self) -> Iterator[Draft]:
         """Every variant but the base, before exclusions."""
@@ -240,6 +225,7 @@ class _Expander:
             grid=self.grid,
             variants=variants,
             contexts=self.contexts,
+            candidates=self.candidates,
             warnings=tuple(self.warnings),
             counts=self.count(len(variants)),
             claims=claims,
@@ -300,6 +286,7 @@ class _Expander:
         zipped = prod(map(len, self.sections.zip))
         base, ablate, include = 1, len(self.sections.ablate), len(self.sections.include)
         when = variants + self.excluded + self.duplicates - base - ablate - include - self.product
+        tuning_seeds = len(self.grid.tuning.seeds) if self.grid.tuning else 0
         return Counts(
             base=base,
             ablate=ablate,
@@ -313,4 +300,7 @@ class _Expander:
             contexts=len(self.contexts),
             seeds=len(self.grid.seeds),
             runs=variants * len(self.contexts) * len(self.grid.seeds),
+            candidates=len(self.candidates),
+            tuning_seeds=tuning_seeds,
+            tuning_runs=variants * len(self.contexts) * len(self.candidates) * tuning_seeds,
         )

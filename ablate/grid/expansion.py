@@ -31,15 +31,22 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Context:
-    """One value of ``across``."""
+class Combination:
+    """Values of some axes that are set together."""
 
     label: str
-    """Empty for the one context of a grid without ``across``."""
     changes: dict[str, Any]
     """Dotted path -> value, whether or not it differs from the base."""
     choices: tuple[Choice, ...] = field(repr=False)
     """The changes with their places."""
+
+
+class Context(Combination):
+    """One value of ``across``. The label is empty for the one context of a grid without it."""
+
+
+class Candidate(Combination):
+    """One setting of the nuisance axes, which each variant tries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,11 @@ class Counts:
     seeds: int
     runs: int
     """``variants * contexts * seeds``."""
+    candidates: int = 0
+    """Settings of the nuisance axes; 0 without ``tune``."""
+    tuning_seeds: int = 0
+    tuning_runs: int = 0
+    """``variants * contexts * candidates * tuning_seeds``, beside the `runs`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +84,8 @@ class Expansion:
     variants: tuple[Variant, ...]
     """The base first, then in the order of ``ablate``, ``grid`` and ``include``."""
     contexts: tuple[Context, ...]
+    candidates: tuple[Candidate, ...]
+    """What ``tune`` tries for each variant; empty without it."""
     warnings: tuple[Problem, ...]
     """What is allowed but probably not meant."""
     counts: Counts
@@ -82,24 +96,28 @@ class Expansion:
     references: References = field(repr=False)
     """Finds variants by what people write."""
 
-    def config(self, variant: Variant, context: Context) -> dict[str, Any]:
-        """The configuration of a variant in a context: the base with the context's changes, then the variant's.
+    def config(self, variant: Variant, context: Context, candidate: Candidate | None = None) -> dict[str, Any]:
+        """The configuration of a variant in a context: the base, changed by context, variant and candidate in turn.
 
         Parts that do not change are shared between configurations, so treat the result as read-only.
         """
         config = put_all(self.grid.base, context.changes.items())
-        return dict(put_all(config, variant.changes.items()))
+        config = put_all(config, variant.changes.items())
+        return dict(put_all(config, candidate.changes.items()) if candidate else config)
 
-    def locate(self, variant: Variant, context: Context, path: str, *, key: bool = False) -> Location | None:
+    def locate(
+        self, variant: Variant, context: Context, path: str, *, candidate: Candidate | None = None, key: bool = False
+    ) -> Location | None:
         """Where the value at a path of `config` is written: in an axis, in ``across`` or in ``base``.
 
         Args:
             variant: the variant.
             context: the context.
             path: a dotted path of the configuration, which need not exist.
+            candidate: the setting of the nuisance axes, if there is one.
             key: the place of the value's key instead, for a field that should not be there.
         """
-        choice = _source(variant.choices, path) or _source(context.choices, path)
+        choice = _first_source(path, candidate, variant, context)
         if choice:
             return _place(choice, path, key=key)
         node, rest = self.grid.tree.nearest(f"base.{path}")
@@ -108,10 +126,15 @@ class Expansion:
         kinds = (one for one in (*variant.choices, *context.choices) if one.path.endswith(".kind"))
         return next((one.at for one in kinds if is_above(one.path[:-5], path)), node.at)
 
-    def where(self, variant: Variant, context: Context, path: str) -> str:
+    def where(self, variant: Variant, context: Context, path: str, *, candidate: Candidate | None = None) -> str:
         """The path in the grid file of what sets a path of `config`: ``ablate.model.width``, ``base.model.width``."""
-        choice = _source(variant.choices, path) or _source(context.choices, path)
+        choice = _first_source(path, candidate, variant, context)
         return join_path(choice.where, path[len(choice.path) + 1 :]) if choice else join_path("base", path)
+
+
+def _first_source(path: str, *parts: Variant | Combination | None) -> Choice | None:
+    """What sets `path`, in the first of some parts of a configuration that does."""
+    return next((choice for part in parts if part and (choice := _source(part.choices, path))), None)
 
 
 def _source(choices: Iterable[Choice], path: str) -> Choice | None:

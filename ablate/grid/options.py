@@ -1,12 +1,18 @@
-"""The parts of a grid with a fixed set of keys: ``metric``, ``run`` and ``report``."""
+"""The parts of a grid with a fixed set of keys: ``metric``, ``tune.select``, ``run`` and ``report``."""
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
-from ablate.core import Goal, Problem, Spec, describe, did_you_mean, refuse
+from ablate.core import Goal, GridError, Problem, Spec, describe, did_you_mean, refuse, validate
+
+from .problems import Problems
+from .tree import Tree
+
+S = TypeVar("S", bound=Spec)
 
 COLUMNS = ("params", "step_ms")
 """Columns of the ranking that a grid may ask for."""
@@ -73,11 +79,25 @@ class MetricChoice(Spec):
     ``step:N`` (the value at step N) or ``auc`` (area under the curve)."""
 
 
+class Selector(Spec):
+    """What chooses the best setting of the nuisance axes. What is left out is as in ``metric``."""
+
+    name: str | None = None
+    """Name of a series that the program records."""
+    goal: Goal | None = None
+    """Which direction is better; needed if `name` is not the grid's own metric."""
+    at: Annotated[str, AfterValidator(_check_at)] | None = None
+    """How a series becomes a score, as in ``metric.at``."""
+
+
 class OnFailure(Spec):
     """What follows a run that failed."""
 
-    error: Literal["continue", "stop_all"] = "continue"
-    """A pack raised an error: go on with the others, or save what is training and stop."""
+    error: Literal["continue", "stop_variant", "stop_all"] = "continue"
+    """A pack raised an error: go on with the others, start no more runs of its variants, or save what is training and
+    stop."""
+    oom: Literal["retry_alone", "continue"] = "retry_alone"
+    """A pack ran out of memory: train it again in halves, down to single runs, or give its runs up."""
 
 
 class RunOptions(Spec):
@@ -91,6 +111,8 @@ class RunOptions(Spec):
     """Which runs come first: all variants at the first seed, any, or variant by variant."""
     max_restarts: int = Field(default=2, ge=0)
     """How often a pack is started again after its worker was lost."""
+    timeout: Annotated[float, Field(gt=0)] | None = 3600
+    """Seconds that a pack may go without any progress, compiling included, before its worker is killed; null: any."""
     on: OnFailure = OnFailure()
     """What follows a failed run."""
     lanes: Literal["auto", "vmap", "map", "solo", "strict", "off"] = "auto"
@@ -113,3 +135,18 @@ class ReportOptions(Spec):
     ] = ()
     """Columns of the ranking to show in any case: ``params``, which otherwise shows only where variants differ in it,
     and ``step_ms``, which always shows."""
+
+
+def read_options(tree: Tree, where: str, cls: type[S], problems: Problems) -> S | None:
+    """A section that a class describes, or None if there are problems, which go to `problems`."""
+    try:
+        return validate(cls, {} if tree.content is None else tree.plain(), path=where)
+    except GridError as error:
+        for problem in error.problems:
+            unknown = problem.code in ("unknown-field", "unknown-key")
+            if unknown:
+                message = problem.message.replace("no such field", "no such key")
+                problem = replace(problem, code="unknown-key", message=message)
+            inside = problem.path[len(where) :].lstrip(".")
+            problems.extend([problem.at(tree.locate(inside, key=unknown))])
+        return None

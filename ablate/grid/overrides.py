@@ -2,7 +2,7 @@
 
     optimizer.lr=3e-4              sets a field of base
     model.activation=relu,gelu     makes an axis of ablate
-    grid.model.width=64,128        makes an axis of grid (also across.PATH, ablate.PATH)
+    grid.model.width=64,128        makes an axis of grid (also across.PATH, ablate.PATH, tune.axes.PATH)
     seeds=0-9    margin=0.02       sets a top-level key, or a path below one: metric.at=best
     model.position=!remove         takes a key out
 
@@ -22,7 +22,7 @@ from .problems import Problems
 from .schema import COMMAND_LINE, KEYS
 from .tree import REMOVE, Tree, has_removal, moved
 
-_AXES = ("ablate", "grid", "across")
+_AXES = (("ablate",), ("grid",), ("across",), ("tune", "axes"))
 
 
 class _OverrideError(ValueError):
@@ -59,12 +59,14 @@ def _apply(tree: Tree, text: str, at: Location) -> Tree:
     parts = [value_text] if path == "question" else list(split_commas(value_text))
     values = [_value(part, path, at, alone=len(parts) == 1) for part in parts]
     value = values[0] if len(values) == 1 else Tree(values, at, at)
-    first, _, rest = path.partition(".")
+    first = path.partition(".")[0]
     if first == "extends":
         message = "this cannot be set on the command line; write a grid file that extends both"
         raise _OverrideError(message, "not-supported", path)
-    if first in _AXES and rest:
-        return _assign(tree, (first, rest), value, path, at)
+    for section in _AXES:
+        axis = path.removeprefix(".".join((*section, "")))
+        if axis not in ("", path):
+            return _assign(tree, (*section, axis), value, path, at)
     if not is_path(path):
         message = f"{path!r} is not a path such as model.width"
         raise _OverrideError(message, "unknown-path", "")

@@ -1,20 +1,20 @@
 """`Grid`: a grid file that has been read, and the reading of its top-level keys."""
 
-import re
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ablate.core import GridError, Location, Spec, describe, did_you_mean, validate
+from ablate.core import Location, Spec, describe, did_you_mean
 
 from .claims import read_claims, read_reference
-from .options import MetricChoice, ReportOptions, RunOptions
+from .options import MetricChoice, ReportOptions, RunOptions, read_options
 from .paths import is_path
 from .problems import Problems
 from .sections import Sections, read_sections
+from .seeds import read_seeds
 from .tree import Tree
+from .tuning import Tuning, read_tuning
 
 S = TypeVar("S", bound=Spec)
 
@@ -44,9 +44,6 @@ KEYS = (
 
 VERSION = 1
 COMMAND_LINE = "<command line>"
-MAX_SEEDS = 10_000
-_MAX_SEED = 2**31
-_RANGE = re.compile(r"\s*(\d{1,10})\s*(?:-\s*(\d{1,10})\s*)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +74,8 @@ class Grid:
     report: ReportOptions
     sections: Sections = field(repr=False)
     """What makes variants and contexts."""
+    tuning: Tuning | None = field(repr=False)
+    """How each variant finds its own best setting of the nuisance axes; None without ``tune``."""
     tree: Tree = field(repr=False)
     """The whole document, ``extends`` and the command line applied, with the place of every value."""
 
@@ -105,6 +104,7 @@ def read_grid(tree: Tree, path: str, text: str, problems: Problems) -> Grid | No
     run = reader.options("run", RunOptions)
     report = reader.options("report", ReportOptions)
     sections = read_sections(tree, base, problems)
+    tuning = read_tuning(reader.value("tune"), sections, metric, seeds, problems)
     claims, reference = (
         read_claims(reader.value("claims"), margin, problems),
         read_reference(reader.value("reference"), problems),
@@ -127,6 +127,7 @@ def read_grid(tree: Tree, path: str, text: str, problems: Problems) -> Grid | No
         run=run,
         report=report,
         sections=sections,
+        tuning=tuning,
         tree=tree,
     )
 
@@ -147,12 +148,6 @@ class _Reader:
                 if key in ("problem", "model", "optimizer", "train", "program", "interventions"):
                     message = f"no such key; write it inside base: base: {{{key}: ...}}"
                 self.problems.add(message, "unknown-key", key, value.key_at)
-        if self.value("tune").content is not None:
-            message = (
-                "tune is not in this version; make the learning rate an axis of `grid`, or set the best value of each "
-                "variant in `include`"
-            )
-            self.problems.add(message, "not-supported", "tune", self.value("tune").key_at)
 
     def check_version(self) -> None:
         version = self.value("version")
@@ -231,67 +226,13 @@ class _Reader:
 
     def seeds(self) -> tuple[int, ...]:
         tree = self.value("seeds")
-        if tree.content is None:
-            return (0,)
-        if isinstance(tree.content, int) and not isinstance(tree.content, bool):
-            if not 1 <= tree.content <= MAX_SEEDS:
-                message = f"the number of seeds must be from 1 to {MAX_SEEDS:,}, got {tree.content}"
-                self.problems.add(message, "bad-value", "seeds", tree.at)
-                return ()
-            return tuple(range(tree.content))
-        items = tree.items() if isinstance(tree.content, list) else [tree]
-        if isinstance(tree.content, str):
-            items = [Tree(part, tree.at) for part in tree.content.split(",")]
-        if not items:
-            self.problems.add("at least one seed is needed", "bad-value", "seeds", tree.at)
-        seeds: list[int] = []
-        for item in items:
-            some = _seeds(item.content)
-            if not some:
-                message = (
-                    f"expected a number, a list such as [0, 1, 2] or a range such as 0-9, got {describe(item.plain())}"
-                )
-                self.problems.add(message, "bad-value", "seeds", item.at)
-            elif some[-1] >= _MAX_SEED or len(seeds) + len(some) > MAX_SEEDS:
-                message = (
-                    f"a seed is below {_MAX_SEED:,} and there are at most {MAX_SEEDS:,}; got {describe(item.plain())}"
-                )
-                self.problems.add(message, "bad-value", "seeds", item.at)
-            else:
-                seeds.extend(some)
-        twice = sorted(seed for seed, times in Counter(seeds).items() if times > 1)
-        if twice:
-            shown = ", ".join(map(str, twice[:5])) + (", ..." if len(twice) > 5 else "")
-            message = f"{shown} appear{'s' * (len(twice) == 1)} twice"
-            self.problems.add(message, "duplicate-seed", "seeds", tree.at)
-        return tuple(seeds)
+        return (0,) if tree.content is None else read_seeds(tree, "seeds", self.problems)
 
     def options(self, key: str, cls: type[S]) -> S | None:
-        """A section that a class describes; None if there are problems or it is required and left out."""
         tree = self.value(key)
         if tree.content is None and any(info.is_required() for info in cls.model_fields.values()):
             required = ", ".join(f"{name}: ..." for name, info in cls.model_fields.items() if info.is_required())
             message = f"this key is required: write {key}: {{{required}}}"
             self.problems.add(message, "missing-field", key, tree.key_at or tree.at)
             return None
-        try:
-            return validate(cls, {} if tree.content is None else tree.plain(), path=key)
-        except GridError as error:
-            for problem in error.problems:
-                unknown = problem.code in ("unknown-field", "unknown-key")
-                if unknown:
-                    message = problem.message.replace("no such field", "no such key")
-                    problem = replace(problem, code="unknown-key", message=message)
-                self.problems.extend([problem.at(self.tree.locate(problem.path, key=unknown))])
-            return None
-
-
-def _seeds(value: object) -> range | None:
-    """The seeds that an integer or a text such as ``0-9`` means."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return range(value, value + 1)
-    match = _RANGE.fullmatch(value) if isinstance(value, str) else None
-    if not match:
-        return None
-    first, last = int(match[1]), int(match[2] or match[1])
-    return range(first, last + 1)
+        return read_options(tree, key, cls, self.problems)

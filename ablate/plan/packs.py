@@ -1,15 +1,16 @@
 """Which runs train together: those of equal static signature, in packs of bounded width."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablate.systems import Program, Signature, signature
+from ablate.systems import Program, Signature
 
 MOST_LANES = 64
 """Lanes of one pack; more runs of a signature make several packs of nearly equal width."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedRun:
     """One run of the grid."""
 
@@ -18,7 +19,10 @@ class PlannedRun:
     context: str
     seed: int
     config: Program
+    signature: Signature
     parameters: int
+    candidate: str = ""
+    """Label of the nuisance setting that it tries, if it tunes."""
 
     @property
     def steps(self) -> int:
@@ -27,8 +31,9 @@ class PlannedRun:
 
     @property
     def label(self) -> str:
-        """Variant and context, for people."""
-        return f"{self.variant} | {self.context}" if self.context else self.variant
+        """Variant and context, for people; and what it tries, if it tunes."""
+        label = f"{self.variant} | {self.context}" if self.context else self.variant
+        return f"{label} [{self.candidate}]" if self.candidate else label
 
 
 @dataclass(frozen=True)
@@ -46,14 +51,29 @@ class Pack:
         return shown if len(labels) <= 3 else f"{shown} and {len(labels) - 3} more"
 
 
-def make_packs(runs: Sequence[PlannedRun], *, most_lanes: int = MOST_LANES) -> tuple[Pack, ...]:
-    """Group runs by signature, keeping their order; split groups wider than `most_lanes` evenly."""
+def make_packs(runs: Sequence[PlannedRun], *, most_lanes: int = MOST_LANES, workers: int = 1) -> tuple[Pack, ...]:
+    """Group runs by signature, keeping their order, and split each group evenly.
+
+    Args:
+        runs: in the order in which they are to train.
+        most_lanes: widest pack.
+        workers: how many packs may train at the same time. The widest packs are split further until there is one for
+            each, as far as the runs go.
+    """
     groups: dict[Signature, list[PlannedRun]] = {}
     for run in runs:
-        groups.setdefault(signature(run.config), []).append(run)
-    packs: list[Pack] = []
-    for shared, members in groups.items():
-        count = -(-len(members) // most_lanes)
-        size = -(-len(members) // count)
-        packs.extend(Pack(shared, tuple(members[start : start + size])) for start in range(0, len(members), size))
-    return tuple(packs)
+        groups.setdefault(run.signature, []).append(run)
+    parts = {shared: -(-len(members) // most_lanes) for shared, members in groups.items()}
+    while sum(parts.values()) < min(workers, len(runs)):
+        widest = max(parts, key=lambda shared: len(groups[shared]) / parts[shared])
+        parts[widest] += 1
+    return tuple(
+        Pack(shared, tuple(part)) for shared, members in groups.items() for part in _split(members, parts[shared])
+    )
+
+
+def _split(members: list[PlannedRun], parts: int) -> list[list[PlannedRun]]:
+    """Neighbours together, in so many parts whose lengths differ by one at most, the longer ones first."""
+    size, longer = divmod(len(members), parts)
+    bounds = [part * size + min(part, longer) for part in range(parts + 1)]
+    return [members[start:end] for start, end in itertools.pairwise(bounds)]

@@ -1,27 +1,19 @@
 """`make_plan`: everything that a grid asks for, what of it is done, and how the rest is packed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from ablate.core import Problem, run_id, to_plain
+from ablate.core import Problem, run_id
 from ablate.grid import Expansion, Grid, Variant, expand, load
-from ablate.store import (
-    MetricRecord,
-    PlanRecord,
-    ReferenceRecord,
-    ReportRecord,
-    RunRecord,
-    Store,
-    VariantRecord,
-    provenance,
-)
-from ablate.systems import citations
+from ablate.store import ConfirmationRecord, PlanRecord, Store
 
 from .packs import MOST_LANES, Pack, PlannedRun, make_packs
 from .plugins import import_plugins
+from .record import make_record
 from .resolve import Resolved, resolve
+from .tuning import Cell, Choice, choose
 
 
 @dataclass(frozen=True)
@@ -30,14 +22,19 @@ class Plan:
 
     grid: Grid
     expansion: Expansion
+    resolved: tuple[Resolved, ...]
+    """Every variant in every context, with every candidate if the grid tunes."""
+    choice: Choice | None
+    """How far the tuning is; None if the grid does not tune."""
     runs: tuple[PlannedRun, ...]
-    """Each run id once, seed by seed."""
+    """Each run id once, seed by seed; tuning runs first. Those that wait for a choice are not there yet."""
     ended: frozenset[str]
     """Ids of the runs that need no more training."""
     trained: Mapping[str, int]
     """Run id -> finished updates, for runs that have started."""
-    resolved: tuple[Resolved, ...]
     warnings: tuple[Problem, ...]
+    confirmation: ConfirmationRecord | None = None
+    """What ``ablate confirm`` trains; then `runs` are its runs alone."""
 
     @cached_property
     def packs(self) -> tuple[Pack, ...]:
@@ -45,13 +42,24 @@ class Plan:
         return make_packs(self.runs, most_lanes=self.most_lanes)
 
     def remaining(
-        self, only: Sequence[Variant] | None = None, *, skip: frozenset[str] = frozenset()
+        self, only: Sequence[Variant] | None = None, *, skip: frozenset[str] = frozenset(), workers: int = 1
     ) -> tuple[Pack, ...]:
-        """The runs that still need training, packed, without those in `skip`; `only` names the variants to keep."""
+        """The runs that still need training, packed for so many workers.
+
+        Without the runs in `skip`; `only` names the variants to keep.
+        """
         wanted = None if only is None else {variant.label for variant in only}
         done = self.ended | skip
         todo = [run for run in self.runs if run.run_id not in done and (wanted is None or run.variant in wanted)]
-        return make_packs(todo, most_lanes=self.most_lanes)
+        return make_packs(todo, most_lanes=self.most_lanes, workers=workers)
+
+    @property
+    def waiting(self) -> int:
+        """Runs that are planned but not known yet: their nuisance setting is not chosen."""
+        if self.choice is None or self.confirmation is not None:
+            return 0
+        cells = len(self.expansion.variants) * len(self.expansion.contexts)
+        return (cells - len(self.choice.chosen)) * len(self.grid.seeds)
 
     @property
     def most_lanes(self) -> int:
@@ -59,58 +67,30 @@ class Plan:
         return 1 if self.grid.run.lanes in {"solo", "off"} else MOST_LANES
 
     @cached_property
+    def settled(self) -> Mapping[Cell, Resolved]:
+        """Each variant in each context as it is ranked; without those whose nuisance setting is not chosen."""
+        return _settled(self.resolved, self.choice)
+
+    @cached_property
     def record(self) -> PlanRecord:
         """What the reading side must know."""
-        grid, expansion = self.grid, self.expansion
-        metrics = {metric.name: metric for metric in self.resolved[0].config.recorded}
-        reference = expansion.reference
-        return PlanRecord(
-            name=grid.name,
-            path=grid.path,
-            question=grid.question,
-            text=grid.text,
-            metric=MetricRecord(
-                name=grid.metric.name,
-                goal=grid.metric.goal,
-                at=grid.metric.at,
-                unit=metrics[grid.metric.name].unit,
-            ),
-            margin=grid.margin,
-            seeds=grid.seeds,
-            contexts=tuple(context.label for context in expansion.contexts),
-            variants=tuple(self._variant_record(variant) for variant in expansion.variants),
-            runs=tuple(
-                RunRecord(
-                    run_id=run_id(one.identity, seed),
-                    variant=one.variant.label,
-                    context=one.context.label,
-                    seed=seed,
-                    steps=one.config.train.steps,
-                )
-                for one in self.resolved
-                for seed in grid.seeds
-            ),
-            claims=tuple(expansion.claims),
-            reference=None if reference is None else ReferenceRecord.model_validate(reference),
-            report=ReportRecord.model_validate(grid.report.model_dump()),
-            provenance=provenance(),
-        )
+        return make_record(self.grid, self.expansion, self.resolved, self.settled, self.choice)
 
-    def _variant_record(self, variant: Variant) -> VariantRecord:
-        mine = [one for one in self.resolved if one.variant.label == variant.label]
-        base = next(one for one in self.resolved if one.variant.is_base)
-        known = citations(base.config)
-        cited = citations(mine[0].config)
-        own = {kind: source for kind, source in cited.items() if variant.is_base or kind not in known}
-        parameters = {run.parameters for run in self.runs if run.variant == variant.label}
-        return VariantRecord(
-            label=variant.label,
-            changes=variant.changes,
-            is_base=variant.is_base,
-            contexts={one.context.label: to_plain(one.config) for one in mine},
-            parameters=next(iter(parameters), None),
-            citations=tuple(f"{kind}: {source}" for kind, source in own.items()),
-        )
+    def refreshed(self, store: Store) -> "Plan":
+        """The same plan against what the store has now: more may have ended, and more settings be chosen."""
+        plan = _plan(self.grid, self.expansion, self.resolved, store)
+        return plan if self.confirmation is None else plan.confirming(self.confirmation, store)
+
+    def confirming(self, confirmation: ConfirmationRecord, store: Store) -> "Plan":
+        """The plan that trains a confirmation, and nothing else."""
+        wanted = {(run.context, run.variant, run.seed) for run in confirmation.runs}
+        runs = [
+            _planned(one, seed)
+            for seed in confirmation.seeds
+            for cell, one in self.settled.items()
+            if (*cell, seed) in wanted
+        ]
+        return replace(_with_runs(self, runs, store), confirmation=confirmation)
 
 
 def plugins_of(grid: Grid) -> tuple[str, ...]:
@@ -140,32 +120,58 @@ def make_plan(path: Path, store: Store, overrides: Sequence[str] = ()) -> Plan:
     grid = load(path, overrides)
     import_plugins(plugins_of(grid))
     expansion = expand(grid)
-    resolved = resolve(grid, expansion)
-    runs: dict[str, PlannedRun] = {}
-    for seed in grid.seeds:
-        for one in resolved:
-            run = PlannedRun(
-                run_id=run_id(one.identity, seed),
-                variant=one.variant.label,
-                context=one.context.label,
-                seed=seed,
-                config=one.config,
-                parameters=one.parameters,
-            )
-            known = runs.get(run.run_id)
-            if known is None or known.steps < run.steps:
-                runs[run.run_id] = run
-    ended = frozenset(run.run_id for run in runs.values() if store.has_ended(run.run_id, run.steps))
-    trained = {run_id: attempt.state.step for run_id in runs if (attempt := store.attempt(run_id))}
-    ordered = _ordered(tuple(runs.values()), grid.run.order)
+    return _plan(grid, expansion, resolve(grid, expansion), store)
+
+
+def _plan(grid: Grid, expansion: Expansion, resolved: tuple[Resolved, ...], store: Store) -> Plan:
+    choice = choose(grid, resolved, store) if grid.tuning else None
+    tuning = [_planned(one, seed, tunes=True) for seed in grid.tuning.seeds for one in resolved] if grid.tuning else []
+    settled = _settled(resolved, choice).values()
+    runs = [_planned(one, seed) for seed in grid.seeds for one in settled]
     warnings = (*expansion.warnings, *_same_runs(resolved))
-    return Plan(grid, expansion, ordered, ended, trained, resolved, warnings)
+    plan = Plan(grid, expansion, resolved, choice, (), frozenset(), {}, warnings)
+    return _with_runs(plan, [*tuning, *runs], store)
+
+
+def _settled(resolved: Sequence[Resolved], choice: Choice | None) -> dict[Cell, Resolved]:
+    cells = (((one.context.label, one.variant.label), one) for one in resolved)
+    return {cell: one for cell, one in cells if choice is None or choice.chosen.get(cell) == one.index}
+
+
+def _planned(one: Resolved, seed: int, *, tunes: bool = False) -> PlannedRun:
+    return PlannedRun(
+        run_id=run_id(one.identity, seed),
+        variant=one.variant.label,
+        context=one.context.label,
+        seed=seed,
+        config=one.config,
+        signature=one.signature,
+        parameters=one.parameters,
+        candidate=one.candidate.label if tunes and one.candidate else "",
+    )
+
+
+def _with_runs(plan: Plan, runs: Sequence[PlannedRun], store: Store) -> Plan:
+    """The plan with these runs, each id once with its largest budget, and how far they are."""
+    unique: dict[str, PlannedRun] = {}
+    for run in runs:
+        known = unique.get(run.run_id)
+        if known is None or known.steps < run.steps:
+            unique[run.run_id] = run
+    return replace(
+        plan,
+        runs=_ordered(tuple(unique.values()), plan.grid.run.order),
+        ended=frozenset(run.run_id for run in unique.values() if store.has_ended(run.run_id, run.steps)),
+        trained={run_id: attempt.state.step for run_id in unique if (attempt := store.attempt(run_id))},
+    )
 
 
 def _same_runs(resolved: Sequence[Resolved]) -> Iterator[Problem]:
     """Variants that differ in the file but not in what they are: a default written out, say."""
     first: dict[tuple[str, str], Resolved] = {}
     for one in resolved:
+        if one.index:
+            continue  # the other candidates say the same
         other = first.setdefault((one.context.label, one.identity), one)
         if other is not one and one.config.train.steps == other.config.train.steps:
             place = next(iter(one.variant.origins.values()), None)
@@ -176,8 +182,8 @@ def _same_runs(resolved: Sequence[Resolved]) -> Iterator[Problem]:
 def _ordered(runs: tuple[PlannedRun, ...], order: str) -> tuple[PlannedRun, ...]:
     """Runs, which come seed by seed, in the order that the grid asks for."""
     if order == "file":
-        place = {key: index for index, key in enumerate(dict.fromkeys((run.context, run.variant) for run in runs))}
-        return tuple(sorted(runs, key=lambda run: (place[run.context, run.variant], run.seed)))
+        place = {key: index for index, key in enumerate(dict.fromkeys((run.context, run.label) for run in runs))}
+        return tuple(sorted(runs, key=lambda run: (place[run.context, run.label], run.seed)))
     if order == "shuffled":
         return tuple(sorted(runs, key=lambda run: run.run_id))
     return runs

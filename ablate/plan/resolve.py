@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import product
 
-from ablate.core import GridError, Problem, did_you_mean, digest, join_path, to_identity
-from ablate.grid import Context, Expansion, Grid, Variant
-from ablate.systems import PROGRAMS, Program, Signature, parameter_count, signature
+from ablate.core import GridError, Once, Parts, Problem, did_you_mean, digest, identity_text, join_path, to_identity
+from ablate.grid import Candidate, Context, Expansion, Grid, Variant
+from ablate.systems import PROGRAMS, Program, Signature, Signatures, parameter_count
 
 DEFAULT_PROGRAM = "supervised"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Resolved:
     """A variant in a context, validated."""
 
@@ -19,35 +20,44 @@ class Resolved:
     config: Program
     identity: str
     """Digest of the scientific configuration; with a seed it gives the run id."""
+    signature: Signature
+    """What decides its program."""
     parameters: int
     """Trainable numbers of each run."""
+    candidate: Candidate | None = None
+    """The setting of the nuisance axes, in a grid that tunes."""
+    index: int = 0
+    """The candidate's place among all."""
 
 
 def resolve(grid: Grid, expansion: Expansion) -> tuple[Resolved, ...]:
-    """Validate every variant in every context, and the metric.
+    """Validate every variant in every context with every candidate, and the metrics.
 
     Raises:
         GridError: with all problems of all variants, each once, at the line that set the value.
     """
     resolved: list[Resolved] = []
+    parts, texts, signatures = Parts(), Once(identity_text), Signatures()
     counts: dict[Signature, int] = {}
     problems: dict[Problem, None] = {}
-    for context in expansion.contexts:
-        for variant in expansion.variants:
-            raw = dict(expansion.config(variant, context))
-            kind = raw.pop("program", DEFAULT_PROGRAM)
-            try:
-                config = PROGRAMS.parse({"kind": kind, **raw})
-                identity = digest(to_identity(config))
-                shared = signature(config)
-                if shared not in counts:
-                    counts[shared] = _count(config)
-            except GridError as error:
-                problems.update(dict.fromkeys(_placed(error.problems, expansion, variant, context)))
-                continue
-            resolved.append(Resolved(variant, context, config, identity, counts[shared]))
+    for context, variant, (index, candidate) in product(
+        expansion.contexts, expansion.variants, enumerate(expansion.candidates or (None,))
+    ):
+        raw = dict(expansion.config(variant, context, candidate))
+        kind = raw.pop("program", DEFAULT_PROGRAM)
+        try:
+            config = PROGRAMS.parse({"kind": kind, **raw}, parts)
+            identity = digest(to_identity(config, texts))
+            shared = signatures.of(config)
+            if shared not in counts:
+                counts[shared] = _count(config)
+        except GridError as error:
+            problems.update(dict.fromkeys(_placed(error.problems, expansion, variant, context, candidate)))
+            continue
+        resolved.append(Resolved(variant, context, config, identity, shared, counts[shared], candidate, index))
     if resolved:
         problems.update(dict.fromkeys(_metric_problems(grid, resolved)))
+        problems.update(dict.fromkeys(_candidate_problems(resolved)))
     if problems:
         raise GridError(problems)
     return tuple(resolved)
@@ -63,19 +73,42 @@ def _count(config: Program) -> int:
         raise GridError(Problem(message, "bad-value")) from error
 
 
-def _placed(problems: Iterable[Problem], expansion: Expansion, variant: Variant, context: Context) -> Iterable[Problem]:
+def _placed(
+    problems: Iterable[Problem], expansion: Expansion, variant: Variant, context: Context, candidate: Candidate | None
+) -> Iterable[Problem]:
     for problem in problems:
         if problem.location is not None:
             yield problem
             continue
-        place = expansion.locate(variant, context, problem.path, key=problem.code == "unknown-field")
-        yield replace(problem, path=expansion.where(variant, context, problem.path), location=place)
+        key = problem.code == "unknown-field"
+        place = expansion.locate(variant, context, problem.path, candidate=candidate, key=key)
+        where = expansion.where(variant, context, problem.path, candidate=candidate)
+        yield replace(problem, path=where, location=place)
 
 
 def _metric_problems(grid: Grid, resolved: Iterable[Resolved]) -> Iterable[Problem]:
+    asked = {"metric": grid.metric.name}
+    if grid.tuning:
+        asked["tune.select"] = grid.tuning.select.name
     for one in resolved:
         recorded = {metric.name: metric for metric in one.config.recorded}
-        name = grid.metric.name
-        if name not in recorded:
-            message = f"{one.config.kind} records no metric {name!r}; {did_you_mean(name, recorded)}"
-            yield Problem(message, "bad-value", join_path("metric", "name"), grid.locate("metric.name"))
+        for where, name in asked.items():
+            if name not in recorded:
+                message = f"{one.config.kind} records no metric {name!r}; {did_you_mean(name, recorded)}"
+                yield Problem(message, "bad-value", join_path(where, "name"), grid.locate(f"{where}.name"))
+
+
+def _candidate_problems(resolved: Iterable[Resolved]) -> Iterable[Problem]:
+    """Candidates that are the same run: what is tuned is outside the identity, or has no effect on this variant."""
+    known: dict[tuple[str, str, str], Candidate] = {}
+    for one in resolved:
+        if one.candidate is None:
+            continue
+        other = known.setdefault((one.context.label, one.variant.label, one.identity), one.candidate)
+        if other is not one.candidate:
+            choice = one.candidate.choices[-1]
+            message = (
+                f"{one.variant.label} is the same run with {other.label} and with {one.candidate.label}; tune fields "
+                "that change the training, not its length or what is recorded"
+            )
+            yield Problem(message, "bad-value", choice.where, choice.axis_at)

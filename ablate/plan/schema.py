@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablate.core import Spec
-from ablate.grid import MetricChoice, ReportOptions, RunOptions
+from ablate.grid import MetricChoice, ReportOptions, RunOptions, Selector
 from ablate.systems import PROGRAMS
 
 from .resolve import DEFAULT_PROGRAM
@@ -84,8 +84,7 @@ class _Language:
             "metric": self._metric(),
             "margin": _described("The smallest difference that matters, in metric units.", _POSITIVE),
             "seeds": _described(
-                "How many runs each variant gets (5 means 0 to 4), or which: a list, or a range such as 0-9.",
-                {"anyOf": [_seed(1), _TEXT, _list({"anyOf": [_seed(0), _TEXT]}, minItems=1, uniqueItems=True)]},
+                "How many runs each variant gets (5 means 0 to 4), or which: a list, or a range such as 0-9.", _SEEDS
             ),
             "across": _described("Contexts: each has its own baseline.", reference("axes")),
             "ablate": _described("Changes of one thing at a time: an axis, or a variant with a name.", self._ablate()),
@@ -100,6 +99,7 @@ class _Language:
             ),
             "exclude": _described("Variants to leave out; the base never is.", _list(reference("condition"))),
             "include": _described("Further variants: one value for each path.", _list(self._include())),
+            "tune": self._tune(),
             "claims": _described("Statements that the runs will support or refute.", _list(reference("claim"))),
             "reference": _object(
                 {"source": _TEXT, "metric": _TEXT, "values": {"type": "object", "additionalProperties": _NUMBER}},
@@ -182,6 +182,19 @@ class _Language:
         schema["properties"]["at"]["pattern"] = _AT
         return _described("The one metric that ranks the variants.", schema)
 
+    def _tune(self) -> Json:
+        select = _partial(Selector)
+        select["properties"]["at"]["pattern"] = _AT
+        return _object(
+            {
+                "axes": _described("What is tuned: every combination is tried.", {**reference("axes")}),
+                "seeds": _described("How many seeds tune, or which; never the grid's own.", _SEEDS),
+                "select": _described("What chooses the best setting; as in metric if left out.", select),
+            },
+            "axes",
+            description="Nuisance axes: each variant gets its own best setting, chosen on seeds of their own.",
+        )
+
     def _run(self) -> Json:
         schema = _partial(RunOptions)
         devices = {**_object({"cpu": _POSITIVE, "gpu": _POSITIVE}), "minProperties": 1}
@@ -196,6 +209,9 @@ def _partial(cls: type[Spec]) -> Json:
 
 def _seed(least: int) -> Json:
     return {"type": "integer", "minimum": least}
+
+
+_SEEDS: Json = {"anyOf": [_seed(1), _TEXT, _list({"anyOf": [_seed(0), _TEXT]}, minItems=1, uniqueItems=True)]}
 
 
 def _forms() -> dict[str, Json]:

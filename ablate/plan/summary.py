@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from ablate.store import Store
+from ablate.systems import Flops
 
 from .packs import Pack
 from .planner import Plan
@@ -23,6 +24,10 @@ class PackSummary:
     """Updates still to make, over all runs."""
     seconds_per_step: float | None
     """Seconds per update of one run, as last measured for this signature in this store; None if it never ran."""
+    flops: Flops | None = None
+    """Arithmetic of one of its runs, if it was counted; see `ablate.plan.with_estimates`."""
+    assumed_seconds: float | None = None
+    """Training time that remains, at an assumed speed; only where nothing was measured."""
 
     @property
     def seconds(self) -> float | None:
@@ -48,9 +53,15 @@ class Summary:
         known = [one.seconds for one in self.packs if one.remaining_steps and one.seconds is not None]
         return sum(known) if known else None
 
+    @cached_property
+    def assumed_seconds(self) -> float | None:
+        """Training time of the other packs, at an assumed speed; None if that can be said of none of them."""
+        known = [one.assumed_seconds for one in self.packs if one.remaining_steps and one.assumed_seconds is not None]
+        return sum(known) if known else None
+
     @property
     def unmeasured(self) -> int:
-        """Packs with work left for which there is no estimate."""
+        """Packs with work left that were never measured."""
         return sum(one.remaining_steps > 0 and one.seconds is None for one in self.packs)
 
     def to_plain(self) -> dict[str, Any]:
@@ -64,8 +75,11 @@ class Summary:
             "contexts": list(record.contexts),
             "runs": len(plan.runs),
             "ended": len(plan.ended),
+            "waiting": plan.waiting,
+            "tuning": None if record.tuning is None else record.tuning.model_dump(exclude={"runs"}),
             "remaining_steps": self.remaining_steps,
             "estimated_seconds": self.seconds,
+            "assumed_seconds": self.assumed_seconds,
             "warnings": [str(problem) for problem in plan.warnings],
             "variants": [
                 {"label": one.label, "changes": one.changes, "parameters": one.parameters} for one in record.variants
@@ -78,11 +92,15 @@ class Summary:
                     "done": one.done,
                     "remaining_steps": one.remaining_steps,
                     "estimated_seconds": one.seconds,
+                    "assumed_seconds": one.assumed_seconds,
+                    "flops_per_update": one.flops.update if one.flops else None,
+                    "flops_per_evaluation": one.flops.evaluation if one.flops else None,
                     "runs": [
                         {
                             "run_id": run.run_id,
                             "variant": run.variant,
                             "context": run.context,
+                            "candidate": run.candidate,
                             "seed": run.seed,
                             "steps": run.steps,
                             "trained": plan.trained.get(run.run_id, 0),

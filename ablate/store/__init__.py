@@ -1,12 +1,17 @@
 """The results folder: file format, atomic writes, typed reads. Imports neither JAX nor Ray."""
 
 from .atomic import replacing, write_text
+from .differences import ABSENT, Absent, Difference, PlanDifference, SharedVariant, differences, plan_difference
+from .find import PlannedPlace, find_runs, plans
 from .lock import held
 from .provenance import now, provenance
 from .schema import (
     FORMAT,
     RUNS,
     SERIES,
+    CalibrationRecord,
+    CandidateRecord,
+    ConfirmationRecord,
     MetricRecord,
     PackRecord,
     PackStatus,
@@ -16,31 +21,51 @@ from .schema import (
     ReportRecord,
     RunRecord,
     RunState,
+    TuningRecord,
+    TuningRunRecord,
     VariantRecord,
 )
+from .score import read_scores, score_of
 from .store import Attempt, Store
 from .writer import PackWriter
 
 __all__ = [
+    "ABSENT",
     "FORMAT",
     "RUNS",
     "SERIES",
+    "Absent",
     "Attempt",
+    "CalibrationRecord",
+    "CandidateRecord",
+    "ConfirmationRecord",
+    "Difference",
     "MetricRecord",
     "PackRecord",
     "PackStatus",
     "PackWriter",
+    "PlanDifference",
     "PlanRecord",
+    "PlannedPlace",
     "Provenance",
     "ReferenceRecord",
     "ReportRecord",
     "RunRecord",
     "RunState",
+    "SharedVariant",
     "Store",
+    "TuningRecord",
+    "TuningRunRecord",
     "VariantRecord",
+    "differences",
+    "find_runs",
     "held",
     "now",
+    "plan_difference",
+    "plans",
     "provenance",
+    "read_scores",
     "replacing",
+    "score_of",
     "write_text",
 ]

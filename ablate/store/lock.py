@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ablate.core import StoreError
@@ -26,9 +26,13 @@ def held(path: Path) -> Iterator[None]:
     heartbeat is older than `STALE_SECONDS`.
 
     Raises:
-        StoreError: a living driver holds it.
+        StoreError: a living driver holds it, or the folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"cannot write {path.parent}: {error.strerror or error}"
+        raise StoreError(message) from error
     while True:
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
@@ -40,10 +44,14 @@ def held(path: Path) -> Iterator[None]:
                 raise StoreError(message) from None
             path.unlink(missing_ok=True)
         except OSError as error:
-            message = f"cannot lock {path}: {error.strerror}"
+            message = f"cannot lock {path}: {error.strerror or error}"
             raise StoreError(message) from error
     stop = threading.Event()
-    _renew(path)
+    try:
+        _renew(path)
+    except StoreError:
+        path.unlink(missing_ok=True)
+        raise
     beat = threading.Thread(target=_keep_renewing, args=(path, stop), daemon=True)
     beat.start()
     try:
@@ -51,7 +59,8 @@ def held(path: Path) -> Iterator[None]:
     finally:
         stop.set()
         beat.join()
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # a lock whose process is gone is taken over
+            path.unlink(missing_ok=True)
 
 
 def _renew(path: Path) -> None:

@@ -46,7 +46,10 @@ class VariantRecord(Record):
     """Dotted path -> value, where it differs from the base. Empty for the base."""
     is_base: bool
     contexts: dict[str, dict[str, Any]]
-    """Context label -> the whole validated configuration."""
+    """Context label -> the whole validated configuration; without the contexts in which its nuisance setting is not
+    chosen yet."""
+    signatures: dict[str, str] = {}
+    """Context label -> digest of what its program depends on; variants with equal ones share packs."""
     parameters: int | None = None
     """Trainable numbers, in the first context."""
     citations: tuple[str, ...] = ()
@@ -57,6 +60,7 @@ class RunRecord(Record):
     """One planned run."""
 
     run_id: str
+    """Empty while the setting of the nuisance axes that it will have is not chosen."""
     variant: str
     context: str
     seed: int
@@ -80,6 +84,34 @@ class ReferenceRecord(Record):
     source: str = ""
     metric: str = ""
     values: dict[str, float] = {}
+
+
+class CandidateRecord(Record):
+    """One setting of the nuisance axes, tried for each variant."""
+
+    label: str
+    changes: dict[str, Any]
+    """Dotted path -> value, for every nuisance axis."""
+
+
+class TuningRunRecord(RunRecord):
+    """One planned run that tunes: its score chooses a candidate and is never part of the ranking."""
+
+    candidate: int
+    """Index into `TuningRecord.candidates`."""
+
+
+class TuningRecord(Record):
+    """``tune``: each variant's own search over the nuisance axes."""
+
+    candidates: tuple[CandidateRecord, ...]
+    seeds: tuple[int, ...]
+    """None of them is one of the grid's own."""
+    select: MetricRecord
+    """What the candidates are compared by: the mean of this score over the tuning seeds."""
+    runs: tuple[TuningRunRecord, ...]
+    chosen: dict[str, dict[str, int]]
+    """Context -> variant -> index of the chosen candidate; without those whose tuning runs have not all ended."""
 
 
 class ReportRecord(Record):
@@ -123,7 +155,30 @@ class PlanRecord(Record):
     """The grid's claims, with every variant by its label."""
     reference: ReferenceRecord | None = None
     report: ReportRecord = ReportRecord()
+    tuning: TuningRecord | None = None
+    """How the nuisance axes are tuned; then `seeds` and `runs` are those of the confirmation that follows."""
     provenance: Provenance
+
+
+class ConfirmationRecord(Record):
+    """``grids/NAME/confirmation.json``: the best variants once more, on seeds that no selection has seen.
+
+    Written by each ``ablate confirm``. It belongs to the plan that has all runs of `screened`; after a change of the
+    grid it may be of an earlier one.
+    """
+
+    created: str
+    """UTC, ISO 8601."""
+    metric: MetricRecord
+    """What the variants were ranked by when they were chosen."""
+    screened: tuple[str, ...]
+    """Ids of the runs that the choice was made from: all that the chosen variants and the baseline had."""
+    chosen: dict[str, tuple[str, ...]]
+    """Context -> labels of the variants that were chosen, best first; never the baseline."""
+    seeds: tuple[int, ...]
+    """None of them was used before by this grid."""
+    runs: tuple[RunRecord, ...]
+    """The chosen variants and the baseline on `seeds`."""
 
 
 class PackRecord(Record):
@@ -135,16 +190,35 @@ class PackRecord(Record):
     run_ids: tuple[str, ...]
     width: int
     """Compiled lanes, padding included."""
+    lanes: int | None = None
+    """How many of the runs train at a time; None in older stores: all."""
     strategy: str
     devices: int
     compile_seconds: float
     provenance: Provenance
 
 
+class CalibrationRecord(Record):
+    """``calibration/SIGNATURE-DEVICE.json``: which lane strategy was the fastest. Taken again by later packs."""
+
+    signature: str
+    device: str
+    """Kind of device."""
+    devices: int
+    lanes: int
+    """Of the pack that was measured."""
+    chosen: str
+    lane_steps_per_second: dict[str, float]
+    """Strategy -> updates per second over all lanes."""
+    created: str
+
+
 class RunState(Record):
     """What is known of one run of a pack."""
 
     step: int
+    since: int = 0
+    """The step at which the pack took the run over from an earlier one; 0 if it began it."""
     status: Status | None = None
     cause: str = ""
     """For a diverged run: the quantity that stopped being finite."""
@@ -162,3 +236,5 @@ class PackStatus(Record):
     runs: dict[str, RunState]
     step_seconds: float | None = None
     """Median wall time of one step of the whole pack, compilation excluded."""
+    series: dict[str, int] = {}
+    """Name of each metrics file so far, and its size in bytes."""

@@ -3,7 +3,9 @@
     runs/
       store.json                        format version
       grids/NAME/plan.json              what the last `ablate run` of the grid planned
+      grids/NAME/confirmation.json      what the last `ablate confirm` of the grid planned
       grids/NAME/lock                   while a driver trains it
+      calibration/ID.json               the lane strategy that was the fastest for a signature on a device
       packs/ID/pack.json                one attempt to train some runs together
       packs/ID/status.json              how far each of them is; replaced at each flush
       packs/ID/series-00000.parquet     their metrics, one file per flush
@@ -22,10 +24,22 @@ from typing import TypeVar
 import polars as pl
 from pydantic import ValidationError
 
-from ablate.core import NoResultsError, Problem, StoreError, did_you_mean
+from ablate.core import NoResultsError, Problem, Status, StoreError, did_you_mean, digest
 
 from .atomic import write_text
-from .schema import FORMAT, RUNS, SERIES, PackRecord, PackStatus, PlanRecord, Record, RunState
+from .schema import (
+    FORMAT,
+    RUNS,
+    SERIES,
+    CalibrationRecord,
+    ConfirmationRecord,
+    PackRecord,
+    PackStatus,
+    PlanRecord,
+    Record,
+    RunRecord,
+    RunState,
+)
 
 R = TypeVar("R", bound=Record)
 
@@ -73,6 +87,15 @@ class Store:
         """Record what a grid planned; the previous plan is replaced."""
         write_text(self.grid_folder(plan.name) / "plan.json", plan.model_dump_json(indent=1))
 
+    def write_confirmation(self, name: str, confirmation: ConfirmationRecord) -> None:
+        """Record what confirms a grid; the previous confirmation is replaced."""
+        write_text(self.grid_folder(name) / "confirmation.json", confirmation.model_dump_json(indent=1))
+
+    def write_calibration(self, record: CalibrationRecord) -> None:
+        """Record which strategy was the fastest."""
+        path = self._calibration_path(record.signature, record.device, record.devices)
+        write_text(path, record.model_dump_json(indent=1))
+
     def grid_folder(self, name: str) -> Path:
         """Where a grid's plan and lock lie."""
         return self.root / "grids" / name
@@ -101,6 +124,17 @@ class Store:
             raise NoResultsError(Problem(message, "no-results"))
         return plan
 
+    def confirmation(self, name: str) -> ConfirmationRecord | None:
+        """The confirmation of a grid, if there is one."""
+        return self._record(self.grid_folder(name) / "confirmation.json", ConfirmationRecord)
+
+    def calibration(self, signature: str, device: str, devices: int) -> CalibrationRecord | None:
+        """What was measured for a signature on so many devices of a kind, if anything was."""
+        return self._record(self._calibration_path(signature, device, devices), CalibrationRecord)
+
+    def _calibration_path(self, signature: str, device: str, devices: int) -> Path:
+        return self.root / "calibration" / f"{signature}-{digest([device, devices], size=4)}.json"
+
     def packs(self) -> tuple[PackRecord, ...]:
         """Every attempt, oldest first."""
         paths = sorted(self.root.glob("packs/*/pack.json"))
@@ -108,14 +142,33 @@ class Store:
 
     @cached_property
     def attempts(self) -> Mapping[str, tuple[Attempt, ...]]:
-        """Run id -> its attempts, best last: ended before not ended, then further before less far."""
+        """Run id -> its attempts, best last: ended before not ended, then further before less far.
+
+        Without those whose metrics are torn, and without those that went on from such a one.
+        """
         found: dict[str, list[Attempt]] = {}
         for path in sorted(self.root.glob("packs/*/status.json")):
             status = self._record(path, PackStatus)
-            if status:
+            if status and self._has_series(path.parent, status):
                 for run_id, state in status.runs.items():
-                    found.setdefault(run_id, []).append(Attempt(status.pack_id, state, path.parent))
+                    attempts = found.setdefault(run_id, [])
+                    if state.since <= max((attempt.state.step for attempt in attempts), default=0):
+                        attempts.append(Attempt(status.pack_id, state, path.parent))
         return {run_id: tuple(sorted(attempts, key=_progress)) for run_id, attempts in found.items()}
+
+    def _has_series(self, folder: Path, status: PackStatus) -> bool:
+        """Whether the metrics files of a pack are as they were written."""
+        for name, size in status.series.items():
+            try:
+                found = (folder / name).stat().st_size
+            except OSError:
+                found = 0
+            if found != size:
+                self.damaged.append(
+                    f"{folder / name}: torn ({found} of {size} bytes); its runs have to be trained again"
+                )
+                return False
+        return True
 
     def step_seconds(self) -> dict[str, float]:
         """Signature -> seconds per update of one run, as measured when it last trained here."""
@@ -131,6 +184,11 @@ class Store:
         attempts = self.attempts.get(run_id)
         return attempts[-1] if attempts else None
 
+    def status(self, run_id: str, budget: int) -> Status | None:
+        """How a run ended at this budget, which may be smaller or larger than what was trained; None if it has not."""
+        attempt = self.attempt(run_id)
+        return _status_at(attempt.state if attempt else None, budget)
+
     def has_ended(self, run_id: str, budget: int) -> bool:
         """Whether a run needs no more training at this budget: it reached it, or diverged before it."""
         attempt = self.attempt(run_id)
@@ -138,10 +196,10 @@ class Store:
             return False
         return attempt.state.status == "diverged" or attempt.state.step >= budget
 
-    def runs(self, plan: PlanRecord) -> pl.DataFrame:
+    def runs(self, planned: Iterable[RunRecord]) -> pl.DataFrame:
         """One row per planned run, schema `RUNS`."""
         rows = []
-        for run in plan.runs:
+        for run in planned:
             attempt = self.attempt(run.run_id)
             state = attempt.state if attempt else None
             rows.append(
@@ -207,7 +265,7 @@ def _progress(attempt: Attempt) -> tuple[bool, int, str]:
     return (state.status == "diverged", state.step, attempt.pack_id)
 
 
-def _status_at(state: RunState | None, budget: int) -> str | None:
+def _status_at(state: RunState | None, budget: int) -> Status | None:
     """The status of a run at a grid's budget, which may be smaller or larger than what was trained."""
     if state is None:
         return None

@@ -1,5 +1,6 @@
 """Equal meanings have equal ids; different ones do not."""
 
+import json
 from typing import Annotated, Any
 
 import pytest
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from ablate.core import (
+    Added,
     Budget,
+    CanonicalText,
     Family,
     GridError,
     Lane,
@@ -42,6 +45,22 @@ def shuffled(value: Any) -> Any:
 @given(values)
 def test_key_order_never_matters(value: Any) -> None:
     assert canonical_json(value) == canonical_json(shuffled(value))
+
+
+def plainly(value: Any) -> Any:
+    """The definition of the canonical form: whole floats are integers, and JSON does the rest."""
+    if isinstance(value, dict):
+        return {key: plainly(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plainly(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@given(values)
+def test_canonical_json_is_sorted_json(value: Any) -> None:
+    expected = json.dumps(plainly(value), sort_keys=True, separators=(",", ":"))
+    assert canonical_json(value) == expected
+    assert canonical_json({"x": CanonicalText(expected), "a": 1}) == f'{{"a":1,"x":{expected}}}'
 
 
 @given(st.integers(-(2**50), 2**50))
@@ -106,6 +125,29 @@ def test_budget_and_recording_are_not_identity_but_a_version_is() -> None:
     Plain.version = 2
     try:
         assert identity() != before
+    finally:
+        Plain.version = 1
+
+
+def test_an_added_field_is_identity_only_when_it_says_something_new() -> None:
+    class Grown(Whole):
+        """For these tests: `Whole`, with fields that it got later."""
+
+        number: Annotated[float, Added(), Lane()] = 1.0
+        """Four."""
+        more: Annotated[Part, PARTS, Added()] = Plain()
+        """Five."""
+        names: Annotated[list[str], Added()] = Field([])
+        """Six."""
+
+    assert to_identity(Grown()) == to_identity(Whole())
+    assert to_identity(Grown.model_validate({"number": 1, "names": [], "more": {"long": 6}})) == to_identity(Whole())
+    assert to_identity(Grown(number=2.0)) == to_identity(Whole()) | {"number": 2.0}
+    assert "more" in to_identity(Grown(more=Plain(size=3)))
+    assert "names" in to_identity(Grown(names=["a"]))
+    Plain.version = 2
+    try:
+        assert "more" in to_identity(Grown())
     finally:
         Plain.version = 1
 

@@ -59,9 +59,30 @@ CASES = {
     ),
     "tune": (
         HEAD + "tune: {seeds: 3}",
+        ["a.yaml:3:7  tune.axes: there are no axes to tune; write axes: {optimizer.lr: {log: [1e-4, 1e-2], count: 5}}"
+         "  [empty-axis]"],
+    ),
+    "tune, all at once": (
+        HEAD + "tune: {axs: {}, axes: {lr: [1], 2x: [1]}, seeds: [0, 5], select: {at: first, name: x}}",
         [
-            "a.yaml:3:1  tune: tune is not in this version; make the learning rate an axis of `grid`, or set the best "
-            "value of each variant in `include`  [not-supported]"
+            "a.yaml:3:8  tune.axs: no such key; did you mean axes?  [unknown-key]",
+            "a.yaml:3:33  tune.axes.2x: '2x' is not a field path such as optimizer.lr  [unknown-path]",
+            "a.yaml:3:50  tune.seeds: 0 would tune and confirm: a variant may not be judged on a seed that chose its "
+            "setting; write the number of tuning seeds, such as seeds: 3  [duplicate-seed]",
+            "a.yaml:3:71  tune.select.at: 'first' is no way to score a run; write last, best, mean_last:K, step:N or "
+            "auc  [bad-value]",
+        ],
+    ),
+    "tune and a variant": (
+        HEAD + "ablate: {optimizer.lr: [1], whole: {optimizer: {lr: 2}}, fine: {optimizer: {kind: sgd}}}\n"
+        "exclude: [{optimizer.lr: 3}]\ntune: {axes: {optimizer.lr: [1, 2]}}",
+        [
+            "a.yaml:3:10  ablate.optimizer.lr: `tune` chooses optimizer.lr for each variant, so it cannot be set here; "
+            "take it out of one  [bad-value]\n    a.yaml:5:15  tune sets it here",
+            "a.yaml:3:37  ablate.whole.optimizer: `tune` chooses optimizer.lr for each variant, so it cannot be set "
+            "here; take it out of one  [bad-value]\n    a.yaml:5:15  tune sets it here",
+            "a.yaml:4:12  exclude[0]: `tune` chooses optimizer.lr for each variant, so no condition can depend on it  "
+            "[not-supported]",
         ],
     ),
     "run and report": (

@@ -92,6 +92,9 @@ include:
         "contexts": 1,
         "seeds": 1,
         "runs": 11,
+        "candidates": 0,
+        "tuning_seeds": 0,
+        "tuning_runs": 0,
     }
     assert not expansion.warnings
 

@@ -89,7 +89,7 @@ def test_what_has_ended_is_not_planned_again(tmp_path: Path) -> None:
     done, *_, diverged = plan.runs
     writer = PackWriter(store.pack_folder("01"), "01")
     states = {done.run_id: RunState(step=20, status="done"), diverged.run_id: RunState(step=3, status="diverged")}
-    writer.flush(states, updated=now(), step_seconds=None)
+    writer.flush((), states, updated=now(), step_seconds=None)
     again = make_plan(path, Store(tmp_path / "runs"))
     assert again.ended == {done.run_id, diverged.run_id}
     (rest,) = again.remaining()
@@ -142,6 +142,13 @@ def test_a_plugin_that_fails_says_where(tmp_path: Path, plugin: str, message: st
     (tmp_path / "mine.py").write_text(plugin)
     with pytest.raises(GridError, match=rf"failed to import.*{message}.*\[bad-plugin\]"):
         make_plan(write(tmp_path, GRID + "plugins: [mine.py]"), Store(tmp_path / "runs"))
+
+
+def test_a_budget_cannot_be_tuned(tmp_path: Path) -> None:
+    """The runs of two candidates would be one run, and which of them is longer decides nothing."""
+    path = write(tmp_path, GRID + "tune: {axes: {train.steps: [10, 20]}}")
+    with pytest.raises(GridError, match="base is the same run with steps=10 and with steps=20"):
+        make_plan(path, Store(tmp_path / "runs"))
 
 
 if __name__ == "__main__":

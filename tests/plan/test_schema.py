@@ -55,6 +55,7 @@ def test_shipped_grids_fit(path: Path, validator: Any) -> None:
         "include: [{label: paper, optimizer.clip: null, train.steps: 10}]\nacross: {problem.context: [32, 64]}",
         "seeds: [1, 0-4]\nmargin: 0.01\nrun: {resources: {gpu: 0.5}, lanes: solo}\nreport: {columns: [params]}",
         "seeds: 0-9\nclaims: [{that: {model.width: 3}, is: equivalent, to: base, margin: 0.1}]\nrun:\nplugins:\n",
+        "tune: {axes: {optimizer.lr: {log: [1e-4, 1e-2], count: 5}}, seeds: 3, select: {at: 'mean_last:10'}}",
         "claims: [{that: a, is: below, value: 2}, {order: [a, b, c], rank_correlation: 0.5}]",
         "reference: {source: paper, values: {base: 1, relu: 2.5}}\nversion: 1\nquestion: why\nmetric: "
         "{name: val_loss, goal: maximize, at: 'mean_last:5'}",
@@ -78,7 +79,9 @@ def test_a_grid_that_extends_needs_no_base(validator: Any) -> None:
         HEAD + "seeds: -1",
         HEAD + "margin: 0",
         HEAD + "version: 2",
-        HEAD + "tune: {axes: {}}",
+        HEAD + "tune: {seeds: 3}",
+        HEAD + "tune: {axes: {optimizer.lr: [wide]}}",
+        HEAD + "tune: {axes: {optimizer.lr: [1]}, select: {at: first}}",
         HEAD + "ablate: {model.actvation: [relu]}",
         HEAD + "ablate: {model.activation: [rleu]}",
         HEAD + "ablate: {model.width: [wide]}",

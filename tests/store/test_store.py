@@ -20,10 +20,9 @@ def write_pack(
     root: Path, pack_id: str, steps: dict[str, int], status: str | None = None, value: float = 1.0
 ) -> PackWriter:
     writer = PackWriter(root / "packs" / pack_id, pack_id)
-    for run_id, step in steps.items():
-        writer.add(run_id, step, {"val_loss": value})
+    rows = [(run_id, step, "val_loss", value) for run_id, step in steps.items()]
     states = {run_id: RunState(step=step, status=status) for run_id, step in steps.items()}
-    writer.flush(states, updated=now(), step_seconds=None)
+    writer.flush(rows, states, updated=now(), step_seconds=None)
     return writer
 
 
@@ -85,9 +84,20 @@ def test_torn_files_are_reported_and_skipped(tmp_path: Path, victim: str) -> Non
     store = Store(tmp_path)
     assert store.attempt("b") is not None
     assert store.series(["b"]).height == 1
-    assert (store.attempt("a") is None) == (victim == "status.json")
+    assert store.attempt("a") is None, "a run whose metrics are torn has to be trained again"
     assert store.series(["a"]).is_empty() == (victim != "status.json")
     assert any(str(torn) in line for line in store.damaged)
+
+
+def test_what_went_on_from_a_torn_attempt_does_not_count_either(tmp_path: Path) -> None:
+    first = write_pack(tmp_path, "01", {"a": 10, "b": 10}, "done")
+    for pack_id, since in (("02", 10), ("03", 0)):
+        writer = PackWriter(tmp_path / "packs" / pack_id, pack_id)
+        writer.flush((), {"ab"[since == 0]: RunState(step=20, since=since)}, updated=now(), step_seconds=None)
+    assert [Store(tmp_path).attempts[run_id][-1].pack_id for run_id in "ab"] == ["02", "03"]
+    (first.folder / "series-00000.parquet").unlink()
+    assert Store(tmp_path).attempt("a") is None
+    assert Store(tmp_path).has_ended("b", 20)
 
 
 def test_a_run_that_diverged_counts_as_done_only_at_budgets_before_that(tmp_path: Path) -> None:
@@ -96,7 +106,7 @@ def test_a_run_that_diverged_counts_as_done_only_at_budgets_before_that(tmp_path
     run = plan.runs[0]
     for folder, step, status in (("after", run.steps + 5, "done"), ("before", run.steps - 5, "diverged")):
         write_pack(tmp_path / folder, "01", {run.run_id: step}, "diverged")
-        found = Store(tmp_path / folder).runs(plan).filter(pl.col("run_id") == run.run_id)
+        found = Store(tmp_path / folder).runs(plan.runs).filter(pl.col("run_id") == run.run_id)
         assert found["status"].to_list() == [status]
 
 
