@@ -5,18 +5,26 @@ from .claims import ThresholdTest, judge_claims, threshold_test
 from .compare import Comparison, compare
 from .effects import Effect, effects, sign_flip_p
 from .noise import pairing_gain, pooled_noise_sd, seed_correlation, smallest_detectable
-from .ranking import Place, rank
+from .pairs import Pair, Side, compare_pairs, describe_pair
+from .ranking import Place, best_variants, rank
 from .scores import SCORES, curves, scores
 from .types import (
     Analysis,
+    CandidateScore,
     ClaimResult,
     ClaimVerdict,
+    Confirmation,
+    Confirmed,
+    Edge,
     Failure,
     Flag,
     Interval,
+    NuisanceAxis,
     Ranked,
     ReferenceResult,
     SeedScore,
+    Tuned,
+    Tuning,
     Verdict,
 )
 from .verdicts import Judgement, judge
@@ -24,23 +32,35 @@ from .verdicts import Judgement, judge
 __all__ = [
     "SCORES",
     "Analysis",
+    "CandidateScore",
     "ClaimResult",
     "ClaimVerdict",
     "Comparison",
+    "Confirmation",
+    "Confirmed",
+    "Edge",
     "Effect",
     "Failure",
     "Flag",
     "Interval",
     "Judgement",
+    "NuisanceAxis",
+    "Pair",
     "Place",
     "Ranked",
     "ReferenceResult",
     "SeedScore",
+    "Side",
     "ThresholdTest",
+    "Tuned",
+    "Tuning",
     "Verdict",
     "analyze",
+    "best_variants",
     "compare",
+    "compare_pairs",
     "curves",
+    "describe_pair",
     "effects",
     "judge",
     "judge_claims",

@@ -7,7 +7,7 @@ from typing import Any
 from ablate.core import canonical_json
 from ablate.store.schema import VariantRecord
 
-from ._study import Study
+from ._study import Study, is_number
 from ._table import ScoreTable
 from ._words import value_text
 from .compare import compare
@@ -43,13 +43,13 @@ def edge_flags(study: Study) -> Iterator[Flag]:
 def _axes(study: Study, context: str) -> dict[str, list[dict[float, str]]]:
     """Path -> groups of (level -> label) of variants that differ in this path alone."""
     variants = study.plan.variants
-    paths = sorted({path for variant in variants for path, value in variant.changes.items() if _is_number(value)})
+    paths = sorted({path for variant in variants for path, value in variant.changes.items() if is_number(value)})
     axes: dict[str, list[dict[float, str]]] = {}
     for path in paths:
         groups: dict[str, dict[float, str]] = defaultdict(dict)
         for variant in variants:
             level = variant.changes.get(path, _base_value(variants, path, context))
-            if _is_number(level):
+            if is_number(level):
                 rest = canonical_json({key: value for key, value in variant.changes.items() if key != path})
                 groups[rest][float(level)] = variant.label
         axes[path] = [group for group in groups.values() if len(group) >= LEVELS]
@@ -80,7 +80,3 @@ def _best_end(
     if item.p is None or item.p >= study.plan.report.alpha or not item.improvement or item.improvement < 0:
         return None
     return best, "largest" if best == levels[-1] else "smallest"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

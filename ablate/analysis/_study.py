@@ -9,12 +9,17 @@ from ablate.store.schema import PlanRecord
 
 from ._table import Floats
 from .effects import Effect
-from .types import Ranked
+from .types import Confirmation, Ranked, Tuned, Tuning
 
 
 def base_of(plan: PlanRecord) -> str:
     """The label of the baseline."""
     return next((variant.label for variant in plan.variants if variant.is_base), "base")
+
+
+def is_number(value: object) -> bool:
+    """Whether a configured value has a place on a numeric axis."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,13 @@ class Study:
     seed_correlation: float | None
     pairing_gain: float | None
     smallest_detectable: float | None
+    tuning: Tuning | None = None
+    confirmation: Confirmation | None = None
 
     def rows(self, context: str) -> tuple[Ranked, ...]:
         """The ranking of one context."""
         return tuple(row for row in self.ranking if row.context == context)
 
-    def where(self, row: Ranked) -> str:
+    def where(self, row: Ranked | Tuned) -> str:
         """The name of a row, with its context if there are several."""
         return f"{row.variant} ({row.context})" if len(self.plan.contexts) > 1 else row.variant

@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 
 from ._edges import edge_flags
+from ._selection import selection_flags
 from ._study import Curve, Study
 from ._words import interval_text, listed, number, p_value, plural
 from .compare import MIN_SEEDS
 from .types import Flag, Ranked
 
-CHOSEN_TITLE = "Winner chosen on these same seeds"
 LATE_POINTS = 10
 
 
@@ -79,16 +79,6 @@ def _seeds(study: Study) -> Iterator[Flag]:
             yield Flag("good", "Pairing by seed helps", f"{correlation}; {more}")
         else:
             yield Flag("note", "Pairing by seed gains little here", correlation)
-
-
-def _selection(study: Study) -> Iterator[Flag]:
-    better = [row for row in study.ranking if row.verdict == "better"]
-    if better and len(study.plan.variants) > 2:
-        detail = (
-            f"the best of {len(study.plan.variants)} variants looks better than it is, because it was picked by the "
-            "scores that measure it; train it and the baseline on fresh seeds before quoting its improvement"
-        )
-        yield Flag("note", CHOSEN_TITLE, detail)
 
 
 def _improving(study: Study) -> Iterator[Flag]:
@@ -239,7 +229,7 @@ _CHECKS: tuple[Callable[[Study], Iterator[Flag]], ...] = (
     _runs,
     _baseline,
     _seeds,
-    _selection,
+    selection_flags,
     edge_flags,
     _improving,
     _late_noise,

@@ -6,12 +6,13 @@ import numpy as np
 import scipy
 import statsmodels
 
+from ._selection import selection_methods, selection_summary
 from ._study import Study
 from ._words import interval_text, listed, number, p_value, percent, plural
 from .compare import MIN_SEEDS
 from .effects import BOOTSTRAP_SEEDS, PERMUTATION_SEEDS
 from .ranking import TOP
-from .types import ClaimResult, Ranked, Verdict
+from .types import ClaimResult, Confirmed, Ranked, Verdict
 
 
 def headline(study: Study) -> str:
@@ -23,6 +24,7 @@ def summary(study: Study, claims: Sequence[ClaimResult]) -> tuple[str, ...]:
     """What else belongs on the first screen."""
     rows, plan = study.ranking, study.plan
     found = [_sentence(study, context) for context in plan.contexts[1:]]
+    found += selection_summary(study)
     done = sum(row.done for row in rows)
     if 0 < done < len(plan.runs):
         found.append(f"{done} of {plural(len(plan.runs), 'planned run')} have a score so far.")
@@ -46,7 +48,30 @@ def summary(study: Study, claims: Sequence[ClaimResult]) -> tuple[str, ...]:
 def _sentence(study: Study, context: str) -> str:
     rows = study.rows(context)
     prefix = f"{context}: " if len(study.plan.contexts) > 1 else ""
+    if study.confirmation is not None and context in study.confirmation.used:
+        return prefix + _confirmed(study, study.confirmation.inside(context))
     return prefix + _verdict(study, rows)
+
+
+def _confirmed(study: Study, rows: Sequence[Confirmed]) -> str:
+    """The verdict of the fresh seeds, with what the screening said."""
+    better = [row for row in rows if row.fresh.verdict == "better"]
+    lead = max(better, key=lambda row: row.fresh.improvement or 0.0) if better else rows[0]
+    who, row = lead.fresh.variant, lead.fresh
+    if row.improvement is None:
+        text = f"{who} is not confirmed: no fresh seed finished on both sides"
+    elif better:
+        text = f"{who} beats {study.base} by {_evidence(study, row, fresh=True)}, confirmed"
+    elif row.verdict == "worse":
+        text = f"{who} is not confirmed: it is worse than {study.base} by {_evidence(study, row, fresh=True)}"
+    else:
+        evidence = _evidence(study, row, fresh=True, signed=True)
+        text = f"{who} is not confirmed: its improvement over {study.base} is {evidence}, {row.words}"
+    if lead.screening is not None and lead.screening.improvement is not None:
+        text += f"; the screening said {_evidence(study, lead.screening, signed=True, named=False)}"
+    counts = [(text, sum(one.fresh.verdict == word for one in rows)) for word, text in _WORDS.items()]
+    parts = [f"{count} {word.format(makes='make')}" for word, count in counts if count]
+    return _join(text, [f"of {len(rows)} chosen, {listed(parts, len(parts))}"] if len(rows) > 1 else [])
 
 
 def _verdict(study: Study, rows: Sequence[Ranked]) -> str:
@@ -102,18 +127,17 @@ def _nothing_decided(study: Study, others: Sequence[Ranked], by: dict[Verdict, l
     return _join(text, _tail(study, [], by, set(by["undecided"])))
 
 
-def _evidence(study: Study, row: Ranked) -> str:
-    amount = _amount(study, abs(row.improvement or 0.0))
-    parts = []
-    if row.interval is not None:
-        interval = row.interval
-        if (row.improvement or 0.0) < 0:
-            interval = type(interval)(-interval.high, -interval.low, interval.level)
-        parts.append(interval_text(interval))
-    parts.append(f"n={row.n} {'paired' if row.paired else 'unpaired'} seeds")
+def _evidence(study: Study, row: Ranked, *, fresh: bool = False, signed: bool = False, named: bool = True) -> str:
+    """An improvement with its interval, n and p; its size alone unless `signed`."""
+    improvement, interval = row.improvement or 0.0, row.interval
+    if interval is not None and improvement < 0 and not signed:
+        interval = type(interval)(-interval.high, -interval.low, interval.level)
+    amount = _amount(study, improvement if signed else abs(improvement))
+    parts = [] if interval is None else [interval_text(interval)]
+    parts.append(f"n={row.n} {'fresh ' if fresh else ''}{'paired' if row.paired else 'unpaired'} seeds")
     if row.p_adjusted is not None:
         parts.append(f"Holm {p_value(row.p_adjusted)}")
-    return f"{amount} in {study.plan.metric.name} ({', '.join(parts)})"
+    return f"{amount}{f' in {study.plan.metric.name}' if named else ''} ({', '.join(parts)})"
 
 
 def _amount(study: Study, value: float) -> str:
@@ -234,6 +258,7 @@ def methods(study: Study) -> str:
             "Numbers of further seeds give 80 % power at the Holm level, if the true effect is the one seen and the "
             "noise is the larger of the variant's own and the median one; they are rough."
         )
+    text += selection_methods(study)
     text.append(
         f"Computed with SciPy {scipy.__version__}, statsmodels {statsmodels.__version__}, NumPy {np.__version__}."
     )

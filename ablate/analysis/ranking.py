@@ -13,6 +13,7 @@ from ._holm import holm
 from ._table import Floats, ScoreTable
 from .compare import MIN_SEEDS, compare
 from .effects import Effect
+from .types import Ranked
 
 TOP = 30
 """All pairs are tested among this many variants at most: those with the best means."""
@@ -31,6 +32,15 @@ class Place:
     could_be_best: bool
     tested: bool
     """Whether this variant was among those of which all pairs were tested."""
+
+
+def best_variants(ranking: Sequence[Ranked], count: int) -> dict[str, tuple[str, ...]]:
+    """Context -> the `count` variants with the best means, best first; without the baseline and unstable ones."""
+    best: dict[str, tuple[str, ...]] = {}
+    for row in sorted((row for row in ranking if row.rank is not None), key=lambda row: row.rank or 0):
+        if row.verdict not in {"baseline", "unstable"} and len(best.get(row.context, ())) < count:
+            best[row.context] = (*best.get(row.context, ()), row.variant)
+    return best
 
 
 def rank(

@@ -1,9 +1,11 @@
 """From recorded series to one number per run."""
 
+from collections.abc import Iterable, Sequence
+
 import polars as pl
 
-from ablate.core import Goal
-from ablate.store.schema import MetricRecord, PlanRecord
+from ablate.store.schema import MetricRecord, PlanRecord, RunRecord
+from ablate.store.score import score_of
 
 SCORES = pl.Schema(
     {
@@ -34,10 +36,10 @@ def scores(plan: PlanRecord, runs: pl.DataFrame, series: pl.DataFrame) -> pl.Dat
         runs: How each run ended, schema ``RUNS``.
         series: What the runs recorded, schema ``SERIES``.
     """
-    return scores_from(plan, runs, metric_curves(plan, series, plan.metric.name))
+    return scores_from(plan.runs, plan.metric, runs, metric_curves(plan.runs, series, plan.metric.name))
 
 
-def planned(plan: PlanRecord) -> pl.DataFrame:
+def planned(records: Iterable[RunRecord]) -> pl.DataFrame:
     """The planned runs, numbered in the column ``run``, with their budgets ``steps``."""
     columns = {
         "run_id": pl.String,
@@ -46,16 +48,16 @@ def planned(plan: PlanRecord) -> pl.DataFrame:
         "seed": pl.Int64,
         "steps": pl.Int64,
     }
-    rows = [(run.run_id, run.variant, run.context, run.seed, run.steps) for run in plan.runs]
+    rows = [(run.run_id, run.variant, run.context, run.seed, run.steps) for run in records]
     return pl.DataFrame(rows, schema=columns, orient="row").with_row_index("run")
 
 
 def curves(plan: PlanRecord, series: pl.DataFrame) -> pl.DataFrame:
     """Every recorded series up to the budget: variant, context, seed, metric, step, value; sorted, each step once."""
-    rows = _up_to_budget(plan, series).sort("run", "metric", "step")
+    rows = _up_to_budget(plan.runs, series).sort("run", "metric", "step")
     repeated = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in ("run", "metric", "step"))
     rows = rows.filter(~repeated)
-    labels = planned(plan)
+    labels = planned(plan.runs)
     return rows.select(
         *(labels[name].gather(rows["run"]).alias(name) for name in _KEYS),
         "metric",
@@ -64,17 +66,28 @@ def curves(plan: PlanRecord, series: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def metric_curves(plan: PlanRecord, series: pl.DataFrame, metric: str) -> pl.DataFrame:
+def metric_curves(records: Iterable[RunRecord], series: pl.DataFrame, metric: str) -> pl.DataFrame:
     """One metric up to the budget: run (row of `planned`), step, value; sorted, each step once."""
-    rows = _up_to_budget(plan, series.filter(pl.col("metric") == metric)).sort("run", "step")
+    rows = _up_to_budget(records, series.filter(pl.col("metric") == metric)).sort("run", "step")
     repeated = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in ("run", "step"))
     return rows.filter(~repeated).select("run", "step", "value")
 
 
-def scores_from(plan: PlanRecord, runs: pl.DataFrame, primary: pl.DataFrame) -> pl.DataFrame:
-    """`scores`, from the metric's own curves as `metric_curves` gives them."""
-    read = primary.group_by("run", maintain_order=True).agg(_reader(plan.metric).alias("read"))
-    ended = runs.select(*_KEYS, "status").unique(_KEYS, keep="first", maintain_order=True)
+def scores_from(
+    records: Sequence[RunRecord],
+    metric: MetricRecord,
+    runs: pl.DataFrame,
+    primary: pl.DataFrame,
+    *,
+    keys: Sequence[str] = _KEYS,
+) -> pl.DataFrame:
+    """`scores` of some planned runs, from the metric's own curves as `metric_curves` gives them.
+
+    `keys` are the columns by which a planned run finds its row of `runs`: its id, where variant, context and seed
+    do not tell runs apart.
+    """
+    read = primary.group_by("run", maintain_order=True).agg(score_of(metric).alias("read"))
+    ended = runs.select(*keys, "status").unique(keys, keep="first", maintain_order=True)
     status, value = pl.col("status"), pl.col("read")
     outcome = (
         pl.when((status == "done") & value.is_finite())
@@ -86,8 +99,8 @@ def scores_from(plan: PlanRecord, runs: pl.DataFrame, primary: pl.DataFrame) -> 
         .otherwise(pl.lit("failed"))
     )
     return (
-        planned(plan)
-        .join(ended, on=_KEYS, how="left", maintain_order="left")
+        planned(records)
+        .join(ended, on=keys, how="left", maintain_order="left")
         .join(read, on="run", how="left", maintain_order="left")
         .with_columns(outcome=outcome)
         .with_columns(score=pl.when(pl.col("outcome") == "done").then(value))
@@ -95,34 +108,6 @@ def scores_from(plan: PlanRecord, runs: pl.DataFrame, primary: pl.DataFrame) -> 
     )
 
 
-def _up_to_budget(plan: PlanRecord, series: pl.DataFrame) -> pl.DataFrame:
-    budgets = planned(plan).select("run_id", "run", "steps")
+def _up_to_budget(records: Iterable[RunRecord], series: pl.DataFrame) -> pl.DataFrame:
+    budgets = planned(records).select("run_id", "run", "steps")
     return series.join(budgets, on="run_id", how="inner").filter(pl.col("step") <= pl.col("steps"))
-
-
-def _reader(metric: MetricRecord) -> pl.Expr:
-    """How one run's series (sorted by step) becomes its score; null where nothing was recorded.
-
-    ``mean_last:K`` takes what there is when fewer than K values were recorded; ``auc`` is the trapezoidal area
-    divided by the length of the steps, so that it has the unit of the metric.
-    """
-    value, step = pl.col("value"), pl.col("step")
-    at, _, argument = metric.at.partition(":")
-    match at:
-        case "best":
-            finite = value.filter(value.is_finite())
-            best = finite.max() if _maximized(metric.goal) else finite.min()
-            return pl.when(finite.len() > 0).then(best).otherwise(value.last())
-        case "mean_last":
-            return value.tail(int(argument)).mean()
-        case "step":
-            return value.filter(step == int(argument)).last()
-        case "auc":
-            area = ((value + value.shift(1)) / 2 * step.diff()).sum() / (step.last() - step.first())
-            return pl.when(pl.len() > 1).then(area).otherwise(value.last())
-        case _:
-            return value.last()
-
-
-def _maximized(goal: Goal) -> bool:
-    return goal == "maximize"

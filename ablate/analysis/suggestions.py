@@ -2,6 +2,7 @@
 
 import shlex
 
+from ._selection import selection_suggestions
 from ._study import Study
 from ._words import listed, plural
 from .compare import MIN_SEEDS
@@ -14,18 +15,22 @@ def suggestions(study: Study) -> tuple[tuple[str, str], ...]:
     grid = f"ablate run {shlex.quote(study.plan.path)}"
     found = []
     missing = sum(row.missing for row in study.ranking)
-    if missing:
+    tuning = study.tuning
+    if tuning is not None and tuning.ended < tuning.planned:
+        left = plural(tuning.planned - tuning.ended, "tuning run")
+        found.append((f"Finish the {left}; the settings that they choose are trained next.", grid))
+    elif missing:
         found.append((f"Finish the {plural(missing, 'run')} without a result.", grid))
-    failed = set(study.scores["status"].drop_nulls().to_list())
+    failed = {*study.scores["status"].drop_nulls(), *(tuning.failures if tuning else ())}
     retry = ",".join(status for status in RETRIED if status in failed)
     if retry:
-        count = sum(row.failed for row in study.ranking)
+        count = sum(row.failed for row in study.ranking) + sum(row.failed for row in (tuning.rows if tuning else ()))
         found.append((f"Try the {plural(count, 'failed run')} again.", f"{grid} --retry {retry}"))
     more = _more_seeds(study)
     if more is not None:
         why, total = more
         found.append((why, f"{grid} --seeds {_seed_range(study.plan.seeds, total)}"))
-    return tuple(found)
+    return (*found, *selection_suggestions(study))
 
 
 def _more_seeds(study: Study) -> tuple[str, int] | None:

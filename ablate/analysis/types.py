@@ -5,7 +5,7 @@ from typing import Literal
 
 import polars as pl
 
-from ablate.core import Status
+from ablate.core import Goal, Status
 
 Verdict = Literal["baseline", "better", "worse", "equivalent", "undecided", "leaning", "unstable", "not tested"]
 """The named conclusion about a variant; ``equivalent`` only when the grid declares a margin."""
@@ -125,6 +125,126 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class NuisanceAxis:
+    """An axis that is tuned for each variant."""
+
+    path: str
+    levels: tuple[float, ...]
+    """The values tried, ascending; empty unless all of them are numbers."""
+    tried: tuple[str, ...]
+    """The value of each candidate, in words."""
+    numbers: tuple[float, ...]
+    """The value of each candidate; empty unless all of them are numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateScore:
+    """One setting of the nuisance axes, as one variant did with it on the tuning seeds."""
+
+    values: tuple[str, ...]
+    """In words, one per nuisance axis."""
+    mean: float | None
+    """Mean score, in units of the metric that selects; None without a score."""
+    n: int
+    """Tuning seeds with a score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A chosen value that is the first or the last one tried, so that the best one may lie beyond."""
+
+    path: str
+    value: str
+    side: Literal["smallest", "largest"]
+    beyond: str
+    """A value to try next, spaced as the others are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """How the setting of one variant in one context was chosen."""
+
+    variant: str
+    context: str
+    candidates: tuple[CandidateScore, ...]
+    """In the order of the grid."""
+    chosen: int | None
+    """Index into `candidates`; None while the tuning runs have not all ended."""
+    edges: tuple[Edge, ...]
+    alternatives: tuple[tuple[str, int | None], ...]
+    """(way to read a score, candidate that it would choose); the grid's own way first. None if none was chosen yet."""
+    tuning_score: float | None
+    """Mean score of the chosen candidate on the tuning seeds."""
+    fresh_score: float | None
+    """Mean of the same score on the grid's seeds, which did not choose."""
+    fresh_n: int
+    optimism: float | None
+    """How much better the tuning score looked than the fresh one; positive is the usual disappointment."""
+    done: int
+    diverged: int
+    failed: int
+    missing: int
+    """Tuning runs, over all candidates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How the nuisance axes were tuned."""
+
+    axes: tuple[NuisanceAxis, ...]
+    seeds: tuple[int, ...]
+    metric: str
+    """Name of the series that selects."""
+    goal: Goal
+    at: str
+    """How it becomes a score."""
+    rows: tuple[Tuned, ...]
+    """In the order of the ranking."""
+    planned: int
+    ended: int
+    failures: tuple[Status, ...]
+    """Each status of its failed runs once."""
+
+    @property
+    def chosen(self) -> tuple[Tuned, ...]:
+        """The rows with a setting."""
+        return tuple(row for row in self.rows if row.chosen is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A chosen variant, as the screening saw it and as the fresh seeds do."""
+
+    screening: Ranked | None
+    """Its row of the ranking; None if the plan has no such variant any more."""
+    fresh: Ranked
+    """The comparison on the confirmation seeds; Holm-adjusted over the chosen variants of the context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The best variants once more, on seeds that no selection has seen."""
+
+    state: Literal["complete", "incomplete", "outdated", "rejected"]
+    """``outdated``: made for another plan; ``rejected``: a seed was used before. Both are no evidence."""
+    reason: str
+    """Why it is outdated or rejected."""
+    seeds: tuple[int, ...]
+    rows: tuple[Confirmed, ...]
+    """Contexts in the grid's order, each in the order of the choice; none if rejected."""
+    baselines: tuple[Ranked, ...]
+    """The baseline of each context, on the same seeds."""
+    used: tuple[str, ...]
+    """Contexts in which the headline rests on it."""
+    planned: int
+    ended: int
+
+    def inside(self, context: str) -> tuple[Confirmed, ...]:
+        """The chosen variants of one context."""
+        return tuple(row for row in self.rows if row.fresh.context == context)
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """Everything the report says about one grid."""
 
@@ -157,3 +277,7 @@ class Analysis:
     """How many tests the p values are adjusted for, in the largest context."""
     curves: pl.DataFrame
     """Columns variant, context, seed, metric, step, value: every recorded series up to the grid's budget."""
+    tuning: Tuning | None = None
+    """None for a grid without nuisance axes."""
+    confirmation: Confirmation | None = None
+    """None before ``ablate confirm``."""

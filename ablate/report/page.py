@@ -17,7 +17,7 @@ from markupsafe import Markup
 from ablate.analysis.types import Analysis
 from ablate.store.schema import PackRecord, PlanRecord
 
-from . import numbers, payload, plots, prose, provenance, table, theme
+from . import confirmation, numbers, payload, plots, prose, provenance, table, theme, tuning
 from .text import safe_json, sentence, shorten, typeset, yaml_lines
 from .verdicts import CLAIMS, FLAGS, GLYPHS, VERDICTS
 
@@ -42,12 +42,24 @@ def render(analysis: Analysis, plan: PlanRecord, packs: Sequence[PackRecord] = (
         library = pool.submit(_library)
         data = payload.build(analysis, plan)
         fallback = {chart["number"]: plots.still(chart) for chart in data["forests"]}
+        tuned, confirmed = tuning.section(analysis, plan), confirmation.section(analysis, plan)
+        style, scripts = ["page.css"], list(SCRIPTS)
+        choices: dict[str, Any] = {"tuned": [], "both": []}
+        if tuned or confirmed:
+            data["selection"] = choices = payload.selection(analysis, tuned, confirmed)
+            style, scripts = [*style, "selection.css"], [*scripts, "selection.js"]
         values = _values(analysis, plan, packs, generated) | {
+            "style": Markup(theme.css() + "".join(map(_asset, style))),
+            "script": Markup("\n".join(map(_asset, scripts))),
             "data": safe_json(data),
             "forests": data["forests"],
             "fallback": fallback,
             "slopes": data["reference"],
             "curves": data["curves"],
+            "tuning": tuned,
+            "confirmation": confirmed,
+            "stills": {one["id"]: tuning.still(one) for one in choices["tuned"]}
+            | {one["id"]: plots.still(one) for one in choices["both"]},
             "library": library.result(),
         }
     return _environment().get_template("page.html.jinja").render(values)
@@ -80,8 +92,6 @@ def _values(analysis: Analysis, plan: PlanRecord, packs: Sequence[PackRecord], g
         "plan": plan,
         "policy": POLICY,
         "generated": prose.stamp(generated),
-        "style": Markup(theme.css() + _asset("page.css")),
-        "script": Markup("\n".join(_asset(name) for name in SCRIPTS)),
         "glyphs": GLYPHS,
         "headline": sentence(analysis.headline, variants, base),
         "summary": [sentence(text, variants, base) for text in analysis.summary],

@@ -5,7 +5,7 @@ from typing import Any
 from ablate.analysis.types import Analysis, Ranked
 from ablate.store.schema import PlanRecord
 
-from . import plots, series, theme
+from . import confirmation, plots, series, theme, tuning
 
 Json = dict[str, Any]
 
@@ -21,6 +21,19 @@ def build(analysis: Analysis, plan: PlanRecord) -> Json:
         "forests": plots.forests(analysis, plan),
         "reference": plots.slopes(analysis, plan),
         "curves": series.curve_data(analysis, plan),
+    }
+
+
+def selection(analysis: Analysis, tuned: tuning.Section | None, confirmed: confirmation.Section | None) -> Json:
+    """Charts and numbers of the sections on tuning and confirmation."""
+    fresh = analysis.confirmation
+    return {
+        "tuned": [part.chart for part in (tuned.parts if tuned else ()) if part.chart],
+        "both": [part.chart for part in (confirmed.parts if confirmed else ()) if part.chart],
+        "tuning": tuning.payload(analysis.tuning) if analysis.tuning else None,
+        "confirmation": [_ranked(row) for row in (*fresh.baselines, *(one.fresh for one in fresh.rows))]
+        if fresh
+        else [],
     }
 
 

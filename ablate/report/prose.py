@@ -70,6 +70,8 @@ def ranking_lede(analysis: Analysis, plan: PlanRecord) -> str:
     sizes = {row.parameters for row in analysis.ranking} - {None}
     if len(sizes) == 1 and "params" not in plan.report.columns:
         text += f" All variants have {numbers.si(sizes.pop())} parameters."
+    if analysis.confirmation is not None and analysis.confirmation.used:
+        text += " This is the screening; what fresh seeds say of the best is in the section on the confirmation."
     return text
 
 

@@ -12,6 +12,7 @@ from ablate.core import Goal, Status, digest
 from ablate.store.schema import (
     RUNS,
     SERIES,
+    ConfirmationRecord,
     MetricRecord,
     PlanRecord,
     Provenance,
@@ -77,13 +78,14 @@ _PROVENANCE = Provenance(
 
 @dataclass(frozen=True, slots=True)
 class SyntheticResults:
-    """What a store would give for one grid: the three inputs of `ablate.analysis.analyze`."""
+    """What a store would give for one grid: the inputs of `ablate.analysis.analyze`."""
 
     plan: PlanRecord
     runs: pl.DataFrame
     """Schema `RUNS`."""
     series: pl.DataFrame
     """Schema `SERIES`."""
+    confirmation: ConfirmationRecord | None = None
 
 
 def synthetic_results(
@@ -150,11 +152,9 @@ def synthetic_results(
     start = level if level is not None else (0.8 if goal == "maximize" else 1.5)
 
     shape = (len(contexts), len(labels), len(seed_list))
-    shared = rng.standard_normal((len(contexts), 1, len(seed_list)))
-    own = rng.standard_normal(shape)
     targets = start * (1 + 0.1 * np.arange(len(contexts)))[:, None, None] + np.zeros(shape)
     targets += sign * _effects(effects, labels)[None, :, None]
-    targets += noise * (np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own)
+    targets += seed_noise(rng, shape, noise, correlation)
 
     plan = PlanRecord(
         name=name,
@@ -176,9 +176,41 @@ def synthetic_results(
         reference=reference,
         provenance=_PROVENANCE,
     )
-    ends = _ends(plan, statuses or {}, finished, rng)
-    curves = _curves(targets.reshape(-1), points, goal, noise * 0.5 if wiggle is None else wiggle, rng)
-    return SyntheticResults(plan, _runs(plan, ends, rng), _series(plan, ends, curves, metric, points))
+    runs, series = record_runs(
+        plan.runs,
+        targets.reshape(-1),
+        rng,
+        goal=goal,
+        points=points,
+        wiggle=noise * 0.5 if wiggle is None else wiggle,
+        statuses=statuses or {},
+        finished=finished,
+    )
+    return SyntheticResults(plan, runs, series)
+
+
+def seed_noise(rng: np.random.Generator, shape: tuple[int, int, int], noise: float, correlation: float) -> Floats:
+    """What the seeds add to the scores of contexts x variants x seeds; part of it is common to all variants."""
+    shared = rng.standard_normal((shape[0], 1, shape[2]))
+    own = rng.standard_normal(shape)
+    return np.asarray(noise * (np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own))
+
+
+def record_runs(
+    planned: Sequence[RunRecord],
+    targets: Floats,
+    rng: np.random.Generator,
+    *,
+    goal: Goal,
+    points: int,
+    wiggle: float,
+    statuses: Mapping[tuple[str, int], Status | None],
+    finished: float,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Runs and series of planned runs, whose ranking metric ends at `targets`; see `synthetic_results`."""
+    ends = _ends(planned, statuses, finished, rng)
+    curves = _curves(targets, points, goal, wiggle, rng)
+    return _runs(planned, ends, rng), _series(planned, ends, curves, points)
 
 
 def synthetic_scores(
@@ -270,13 +302,17 @@ class _End:
 
 
 def _ends(
-    plan: PlanRecord, statuses: Mapping[tuple[str, int], Status | None], finished: float, rng: np.random.Generator
+    planned: Sequence[RunRecord],
+    statuses: Mapping[tuple[str, int], Status | None],
+    finished: float,
+    rng: np.random.Generator,
 ) -> list[_End]:
-    order = sorted(range(len(plan.runs)), key=lambda index: plan.seeds.index(plan.runs[index].seed))
-    ended = round(finished * len(plan.runs))
+    seeds = list(dict.fromkeys(run.seed for run in planned))
+    order = sorted(range(len(planned)), key=lambda index: seeds.index(planned[index].seed))
+    ended = round(finished * len(planned))
     place = {index: k for k, index in enumerate(order)}
     ends = []
-    for index, run in enumerate(plan.runs):
+    for index, run in enumerate(planned):
         share = float(rng.uniform(0.3, 0.9))
         if place[index] > ended or (run.variant, run.seed) in statuses:
             status = None if place[index] > ended else statuses[run.variant, run.seed]
@@ -305,7 +341,7 @@ def _curves(targets: Floats, points: int, goal: Goal, wiggle: float, rng: np.ran
     return {"val_loss": loss, "val_accuracy": accuracy, "train_loss": 0.95 * loss + batch}
 
 
-def _runs(plan: PlanRecord, ends: Sequence[_End], rng: np.random.Generator) -> pl.DataFrame:
+def _runs(planned: Sequence[RunRecord], ends: Sequence[_End], rng: np.random.Generator) -> pl.DataFrame:
     messages: dict[str | None, str] = {
         "oom": "RESOURCE_EXHAUSTED: out of memory while trying to allocate 2147483648 bytes",
         "error": "ValueError: attention heads (4) do not divide the width (66)",
@@ -314,7 +350,7 @@ def _runs(plan: PlanRecord, ends: Sequence[_End], rng: np.random.Generator) -> p
     }
     pace = rng.uniform(0.0018, 0.0022, len(ends))
     rows = []
-    for index, (run, end) in enumerate(zip(plan.runs, ends, strict=True)):
+    for index, (run, end) in enumerate(zip(planned, ends, strict=True)):
         step = round(end.share * run.steps)
         rows.append(
             {
@@ -335,14 +371,14 @@ def _runs(plan: PlanRecord, ends: Sequence[_End], rng: np.random.Generator) -> p
 
 
 def _series(
-    plan: PlanRecord, ends: Sequence[_End], curves: Mapping[str, Floats], metric: str, points: int
+    planned: Sequence[RunRecord], ends: Sequence[_End], curves: Mapping[str, Floats], points: int
 ) -> pl.DataFrame:
-    budget = np.array([run.steps for run in plan.runs])[:, None]
+    budget = np.array([run.steps for run in planned])[:, None]
     share = np.linspace(1 / points, 1, points)[None, :]
     steps = np.rint(budget * share).astype(np.int64)
     reached = np.array([end.share for end in ends])[:, None] * budget
     kept = steps <= reached
-    ids = pl.Series("run_id", [run.run_id for run in plan.runs])
+    ids = pl.Series("run_id", [run.run_id for run in planned])
     frames = []
     for recorded, values in curves.items():
         shown = values.copy()
