@@ -51,7 +51,7 @@ def page() -> str:
 def _family(family: Family[Any], entries: tuple[ComponentEntry, ...]) -> Iterator[str]:
     built_in = [entry for entry in entries if entry.origin.startswith("ablate.")]
     bases = family[built_in[0].kind].__mro__
-    base = next(cls for cls in bases if issubclass(cls, Component) and not cls.kind)
+    base = [cls for cls in bases if issubclass(cls, Component) and not cls.kind][-2]  # the last one is Component itself
     summary, *_ = inspect.cleandoc(base.__doc__ or "").split("\n\n")
     yield f"## {family.name}\n"
     yield f"{summary}\n"

@@ -15,8 +15,10 @@ from ablate.core import AblateError, InputError
 _COMMANDS = {
     "plan": "Show what a grid would run, how it is packed, and what is already done.",
     "run": "Train what is missing. Running it again resumes.",
+    "confirm": "Train the best variants on seeds that no selection has seen.",
     "status": "Show how far a grid is; also while it runs.",
     "report": "Write the HTML report that ranks the variants.",
+    "compare": "Show what differs between two grids, variants or runs, and what came of it.",
     "check": "Say whether a grid is right, and how many runs it has. Writes nothing.",
     "components": "List what a grid can name: families, components and their fields.",
     "schema": "Write a JSON Schema of the grid language, for editors.",

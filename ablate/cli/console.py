@@ -1,7 +1,7 @@
 """What the commands print."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ablate.core import Problem
     from ablate.engine import Outcome
     from ablate.plan import Plan, Summary
-    from ablate.store import PlanRecord
+    from ablate.store import PlanRecord, TuningRecord
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _PIPED_WIDTH)
@@ -39,15 +39,21 @@ def count(number: int, word: str) -> str:
     return f"{number:,} {word if number == 1 else f'{word}s'}"
 
 
-def print_plan(summary: "Summary") -> None:
-    """The counting line, the packs, and what remains."""
+def print_plan(summary: "Summary", more: Mapping[str, Sequence[str]] | None = None) -> None:
+    """The counting line, the packs, and what remains.
+
+    Args:
+        summary: the plan.
+        more: further columns of the packs: heading to cells.
+    """
     plan, record = summary.plan, summary.plan.record
     print_warnings(plan.warnings)
     out.print(f"[bold]{escape(record.name)}[/]  {escape(record.question)}")
     contexts = f" x {count(len(record.contexts), 'context')}" if len(record.contexts) > 1 else ""
     out.print(
         f"{count(len(record.variants), 'variant')}{contexts} x {count(len(record.seeds), 'seed')}"
-        f" = {count(len(plan.runs), 'run')} in {count(len(plan.packs), 'pack')}; {escape(_parts(plan))}"
+        f" = {count(len(record.runs), 'run')}{_tuning(plan)} in {count(len(plan.packs), 'pack')};"
+        f" {escape(_parts(plan))}"
     )
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("pack", justify="right")
@@ -58,6 +64,8 @@ def print_plan(summary: "Summary") -> None:
     timed = summary.seconds is not None
     if timed:
         table.add_column("time left", justify="right")
+    for name in more or {}:
+        table.add_column(name, justify="right")
     for index, one in enumerate(summary.packs):
         low, high = one.steps
         table.add_row(
@@ -69,20 +77,55 @@ def print_plan(summary: "Summary") -> None:
             f"{low:,}" if low == high else f"{low:,} to {high:,}",
             one.pack.signature.id,
             *([duration(one.seconds) if one.remaining_steps and one.seconds is not None else "–"] if timed else []),
+            *(cells[index] for cells in (more or {}).values()),
         )
     out.print(table)
-    out.print(_remaining(summary))
+    out.print(_remaining(summary), soft_wrap=True)
+
+
+def _tuning(plan: "Plan") -> str:
+    """The part of the counting line about tuning; empty if the grid does not tune."""
+    counts = plan.expansion.counts
+    if not counts.candidates:
+        return ""
+    contexts = f" x {count(counts.contexts, 'context')}" if counts.contexts > 1 else ""
+    return (
+        f", after tuning: {count(counts.variants, 'variant')}{contexts} x {count(counts.candidates, 'setting')}"
+        f" x {count(counts.tuning_seeds, 'tuning seed')} = {count(counts.tuning_runs, 'run')};"
+    )
 
 
 def _remaining(summary: "Summary") -> str:
-    left = len(summary.plan.runs) - len(summary.plan.ended)
+    plan = summary.plan
+    left = len(plan.runs) - len(plan.ended)
+    later = f"{count(plan.waiting, 'run')} with the settings still to be chosen" if plan.waiting else ""
     if not left:
-        return "nothing remains: every run has ended"
-    text = f"remaining: {count(left, 'run')}, {summary.remaining_steps:,} run-steps"
-    if summary.seconds is None:
-        return text
-    more = f", and {count(summary.unmeasured, 'pack')} that never ran here" if summary.unmeasured else ""
-    return f"{text}, about {duration(summary.seconds)} of training as last measured{more}"
+        return f"remaining: {later}" if later else "nothing remains: every run has ended"
+    text = f"remaining: {count(left, 'run')}, {summary.remaining_steps:,} run-steps{_time(summary)}"
+    return f"{text}; then {later}" if later else text
+
+
+def _time(summary: "Summary") -> str:
+    """How long that takes: as measured, else at an assumed speed, and for which packs nobody can say."""
+    from ablate.plan import ASSUMED_FLOPS
+
+    assumed = ""
+    if summary.assumed_seconds is not None:
+        assumed = f"about {duration(summary.assumed_seconds)} at an assumed {ASSUMED_FLOPS / 1e9:g} GFLOP/s per core"
+    if summary.seconds is not None:
+        text = f", about {duration(summary.seconds)} of training as last measured"
+        text += f", and {count(summary.unmeasured, 'pack')} that never ran here" if summary.unmeasured else ""
+        text += f", {assumed}" if assumed else ""
+    else:
+        text = f", {assumed}; nothing was measured here yet" if assumed else "; no speed was measured here yet"
+    unknown = [
+        one for one in summary.packs if one.remaining_steps and one.seconds is None and one.assumed_seconds is None
+    ]
+    if unknown and assumed:
+        uncounted = any(one.flops is None for one in unknown)
+        text += f"; without {count(len(unknown), 'pack')} whose work is not counted"
+        text += " (--compile counts all)" if uncounted else ""
+    return text
 
 
 def print_variants(summary: "Summary") -> None:
@@ -92,6 +135,8 @@ def print_variants(summary: "Summary") -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("variant", overflow="fold")
     table.add_column("difference from the base", overflow="fold")
+    if record.tuning:
+        table.add_column("chosen setting", overflow="fold")
     table.add_column("parameters", justify="right")
     table.add_column("done", justify="right")
     for variant in record.variants:
@@ -99,8 +144,33 @@ def print_variants(summary: "Summary") -> None:
         changes = ", ".join(f"{path}: {canonical_json(value)}" for path, value in variant.changes.items())
         done = sum(run_id in plan.ended for run_id in runs)
         parameters = "" if variant.parameters is None else f"{variant.parameters:,}"
-        table.add_row(escape(variant.label), escape(changes) or "the baseline", parameters, f"{done}/{len(runs)}")
+        setting = [escape(_chosen(record.tuning, variant.label))] if record.tuning else []
+        table.add_row(
+            escape(variant.label), escape(changes) or "the baseline", *setting, parameters, f"{done}/{len(runs)}"
+        )
     out.print(table)
+
+
+def _chosen(tuning: "TuningRecord", variant: str) -> str:
+    """The settings that a variant got, in each context that has one."""
+    labels = [
+        f"{context}: {tuning.candidates[chosen[variant]].label}"
+        if context
+        else tuning.candidates[chosen[variant]].label
+        for context, chosen in tuning.chosen.items()
+        if variant in chosen
+    ]
+    return "; ".join(labels) or "not chosen yet"
+
+
+def print_confirmation(plan: "Plan") -> None:
+    """What is confirmed, before it begins."""
+    assert plan.confirmation is not None
+    for context, labels in plan.confirmation.chosen.items():
+        where = f"{context}: " if context else ""
+        out.print(f"{where}to confirm: {', '.join(labels)}, and the baseline", markup=False)
+    seeds = plan.confirmation.seeds
+    out.print(f"{count(len(seeds), 'fresh seed')} ({seeds[0]} to {seeds[-1]}), {count(len(plan.runs), 'run')}")
 
 
 def _parts(plan: "Plan") -> str:

@@ -30,15 +30,15 @@ class Progress:
     """Shows reports as they come; use as a context manager around the run."""
 
     def __init__(self, plan: "Plan", only: "Sequence[Variant] | None" = None) -> None:
-        wanted = None if only is None else {variant.label for variant in only}
-        runs = [run for run in plan.runs if wanted is None or run.variant in wanted]
+        self._wanted = None if only is None else {variant.label for variant in only}
         self._metric = plan.grid.metric.name
         self._warnings = plan.warnings
-        self._total = sum(run.steps for run in runs)
-        self._variants = {run.run_id: run.label for run in runs}
-        self._ended = {run.run_id for run in runs if run.run_id in plan.ended}
-        self._steps = {run.run_id: run.steps if run.run_id in self._ended else 0 for run in runs}
+        self._total = 0
+        self._variants: dict[str, str] = {}
+        self._ended: set[str] = set()
+        self._steps: dict[str, int] = {}
         self._losses: dict[str, dict[str, float]] = {}
+        self.plan(plan)
         self._reports: dict[int, PackReport] = {}
         self._line = 0.0
         self._start = time.monotonic()
@@ -61,6 +61,18 @@ class Progress:
         if self._live:
             self._live.stop()
 
+    def plan(self, plan: "Plan") -> None:
+        """Take in the runs of a plan: at the beginning, and when a stage has made more of them known."""
+        runs = [run for run in plan.runs if self._wanted is None or run.variant in self._wanted]
+        self._total = sum(run.steps for run in runs)
+        self._variants = {run.run_id: run.label for run in runs}
+        self._ended |= {run.run_id for run in runs if run.run_id in plan.ended}
+        self._steps = {
+            run.run_id: run.steps if run.run_id in self._ended else self._steps.get(run.run_id, 0) for run in runs
+        }
+        self._losses = {}
+        self._later = plan.waiting
+
     def update(self, report: "PackReport") -> None:
         """Take in a report of a pack."""
         self._reports[report.index] = report
@@ -70,7 +82,7 @@ class Progress:
         if self._live:
             self._live.update(self._panel())
             return
-        ended = report.phase in {"ended", "failed", "stopped"}
+        ended = report.phase in {"ended", "failed", "stopped", "split"}
         if ended or report.phase == "compiling" or time.monotonic() - self._line > SECONDS_PER_LINE:
             self._line = time.monotonic()
             err.print(self._plain(report), markup=False, soft_wrap=True)
@@ -119,11 +131,15 @@ class Progress:
         every = set(self._variants.values())
         return f"{len(every) - len(open_)}/{len(every)} variants"
 
+    def _then(self) -> str:
+        """What follows when the settings are chosen."""
+        return f", then {count(self._later, 'run')} with the chosen settings" if self._later else ""
+
     def _facts(self) -> str:
         alive = sum(report.alive for report in self._training)
         return (
             f"{len(self._ended)}/{len(self._steps)} runs, {self._variants_done()}, {count(alive, 'lane')} alive, "
-            f"{self._rate:,.0f} steps/s, ETA {self._eta()}"
+            f"{self._rate:,.0f} steps/s, ETA {self._eta()}{self._then()}"
         )
 
     def _newest(self) -> str:
@@ -137,8 +153,9 @@ class Progress:
         values = [lane.metrics[self._metric] for lane in report.lanes if self._metric in lane.metrics]
         loss = f", mean {self._metric} {sum(values) / len(values):.4g}" if values else ""
         step = f" step {max((lane.step for lane in report.lanes), default=0)}" if report.lanes else ""
+        phase = "is trained in halves from" if report.phase == "split" else report.phase
         elapsed = duration(time.monotonic() - self._start)
-        return f"[{elapsed}] pack {report.index} {report.phase}{step}: {what}{loss} | {self._facts()}"
+        return f"[{elapsed}] pack {report.index} {phase}{step}: {what}{loss} | {self._facts()}"
 
     def _panel(self) -> RenderableType:
         done = sum(self._steps.values())

@@ -23,9 +23,13 @@ def command(grid: Path, store: Path, out: Path | None) -> None:
     from .console import err
 
     found = Store(store)
-    plan = found.plan(grid.stem)
-    runs = found.runs(plan)
-    analysis = analyze(plan, runs, found.series(run.run_id for run in plan.runs))
+    plan, confirmation = found.plan(grid.stem), found.confirmation(grid.stem)
+    planned = [*plan.runs]
+    planned += plan.tuning.runs if plan.tuning else ()
+    planned += confirmation.runs if confirmation else ()
+    runs = found.runs(planned)
+    series = found.series(run.run_id for run in planned)
+    analysis = analyze(plan, runs, series, confirmation=confirmation)
     used = set(runs["pack_id"].drop_nulls())
     packs = [pack for pack in found.packs() if pack.pack_id in used]
     path = out or Path("reports") / f"{plan.name}.html"

@@ -29,9 +29,11 @@ def command(
     address: str | None,
 ) -> None:
     """Train what is missing of GRID. Running it again resumes; finished runs are never trained twice."""
-    from ablate.engine import available_cpus, prepare_environment
+    from ablate.engine import available_cpus, prepare_environment, stay_on_cpu
 
     prepare_environment(available_cpus())
+    if not inline:
+        stay_on_cpu()
     from ablate.core import CommandError, Problem
     from ablate.engine import execute
     from ablate.grid import select
@@ -50,6 +52,7 @@ def command(
             plan,
             store,
             on_report=progress.update,
+            on_plan=progress.plan,
             only=chosen,
             retry=tuple((retry or "").replace(",", " ").split()),
             inline=inline,

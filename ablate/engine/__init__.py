@@ -1,25 +1,30 @@
 """Training: packs through Ray Tune or inline. The only importer of Ray.
 
-Importing this package imports neither JAX nor Ray; `execute` does.
+Importing this package imports neither JAX nor Ray; `execute` and `footprints` do.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from .devices import available_cpus, prepare_environment
+from .devices import available_cpus, cpus_of_a_worker, prepare_environment, stay_on_cpu
 from .job import LaneReport, PackJob, PackReport, RunJob
 
 if TYPE_CHECKING:
     from .driver import Outcome, execute
+    from .memory import Footprint, footprints
 
 __all__ = [
+    "Footprint",
     "LaneReport",
     "Outcome",
     "PackJob",
     "PackReport",
     "RunJob",
     "available_cpus",
+    "cpus_of_a_worker",
     "execute",
+    "footprints",
     "prepare_environment",
+    "stay_on_cpu",
 ]
 
 
@@ -28,4 +33,8 @@ def __getattr__(name: str) -> Any:
         from . import driver
 
         return getattr(driver, name)
+    if name in {"Footprint", "footprints"}:
+        from . import memory
+
+        return getattr(memory, name)
     raise AttributeError(name)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,16 +38,22 @@ def from_host(host: Lanes, like: Lanes) -> Lanes:
     return cast(Lanes, jax.tree.map(wrap, host, like))
 
 
-def save(path: Path, host: Lanes, run_ids: Sequence[str]) -> None:
-    """Write the first ``len(run_ids)`` lanes, in that order; `host` as `to_host` gives it.
+def save(path: Path, host: Lanes, rows: Mapping[str, int]) -> None:
+    """Write some lanes.
+
+    Args:
+        path: the file.
+        host: lanes as `to_host` gives them.
+        rows: run id -> index of its lane.
 
     Raises:
         StoreError: the folder cannot be written.
     """
-    arrays = {name: np.ascontiguousarray(leaf[: len(run_ids)]) for name, leaf in _named(host)}
+    chosen = list(rows.values())
+    arrays = {name: np.ascontiguousarray(np.asarray(leaf)[chosen]) for name, leaf in _named(host)}
     digests = {f"blake2b {name}": _digest(array) for name, array in arrays.items()}
     with replacing(path) as temporary:
-        save_file(arrays, temporary, {"runs": json.dumps(list(run_ids)), **digests})
+        save_file(arrays, temporary, {"runs": json.dumps(list(rows)), **digests})
 
 
 def load(path: Path, run_id: str, like: Lanes) -> Lanes:

@@ -1,20 +1,30 @@
-"""Ray Tune assembly: one trial per pack, over the workers of a local or an existing cluster."""
+"""A connection to Ray: started or joined, watched, and closed whatever happens to it."""
 
+import atexit
 import logging
 import os
-import socket
-import tempfile
+import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ablate.core import EngineError
 
 from .devices import available_cpus
-from .job import LaneReport, PackJob, PackReport
+from .pulse import Address, Pulse, answers
+from .quiet import quiet_ray
+from .slots import Resources, Slots, slots
+
+T = TypeVar("T")
+
+SECONDS_WITHOUT_LOCAL_RAY = 3.0
+"""How long Ray's processes on this machine may be out of reach: nothing brings them back."""
+SECONDS_WITHOUT_CLUSTER = 30.0
+"""The same for a cluster that was there before, whose network may have a bad moment."""
+_SECONDS_TO_CLOSE = 5.0
 
 _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -26,73 +36,72 @@ _ENVIRONMENT = {
     "RAY_worker_niceness": "0",  # Ray would run workers at 15; a loop of your own runs at 0
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 
 
-@dataclass(frozen=True)
-class Resources:
-    """What one worker gets, and how many may run at once."""
+@dataclass
+class Cluster:
+    """A connection to Ray."""
 
-    cpus: float | None = None
-    """Cores per worker; None: all cores of the machine, or its share per GPU."""
-    gpus: float | None = None
-    """GPUs per worker; None: one if there are any."""
-    max_workers: int | None = None
-    max_restarts: int = 2
-    """How often a pack whose worker died is started again."""
+    slots: Slots
+    """As they are when the connection is made."""
+    _pulse: Pulse
+    _abandoned: threading.Event
 
+    def run(self, work: Callable[[threading.Event], T]) -> T:
+        """Do something that blocks on Ray, and give up when Ray is gone.
 
-def run_on_ray(
-    jobs: Sequence[PackJob],
-    on_report: Callable[[PackReport], None],
-    resources: Resources,
-    *,
-    address: str | None = None,
-) -> None:
-    """Train packs through Ray Tune.
+        Args:
+            work: runs in another thread. It should end soon after the event that it is given is set.
 
-    A pack whose worker is lost more than ``resources.max_restarts`` times is reported as failed, its runs as ``lost``.
+        Raises:
+            EngineError: Ray is gone.
+        """
+        working = _in_thread(lambda: work(self._abandoned))
+        try:
+            both: tuple[Future[Any], ...] = (working, self._pulse.lost)
+            wait(both, return_when=FIRST_COMPLETED)
+            if working.done() and working.exception():  # perhaps only what follows from the loss
+                wait((self._pulse.lost,), timeout=self._pulse.seconds_to_notice)
+        except BaseException:
+            self._abandon(working)
+            raise
+        if self._pulse.lost.done():
+            self._abandon(working)
+            message = f"Ray's {self._pulse.lost.result()} does not answer any more; what was saved is kept: run again"
+            raise EngineError(message)
+        return working.result()
 
-    Raises:
-        EngineError: Ray cannot be started or reached.
-    """
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    import ray
-    from ray import tune
-
-    with _ray(address):
-        cpus, gpus = _per_worker(resources, ray.cluster_resources())
-        trainable = _trainable(jobs, cpus, gpus)
-        with tempfile.TemporaryDirectory(prefix="ablate-tune-") as scratch:
-            tuner = tune.Tuner(
-                trainable,
-                param_space={"pack": tune.grid_search(list(range(len(jobs))))},
-                tune_config=tune.TuneConfig(
-                    reuse_actors=True,
-                    max_concurrent_trials=resources.max_workers,
-                    trial_name_creator=lambda trial: f"pack_{trial.config['pack']}",
-                    trial_dirname_creator=lambda trial: f"pack_{trial.config['pack']}",
-                ),
-                run_config=tune.RunConfig(
-                    name="ablate",
-                    storage_path=scratch,
-                    verbose=0,
-                    failure_config=tune.FailureConfig(max_failures=resources.max_restarts),
-                    callbacks=[_forwarding(jobs, on_report)],
-                ),
-            )
-            tuner.fit()
+    def _abandon(self, working: Future[Any]) -> None:
+        self._abandoned.set()
+        wait((working,), timeout=_SECONDS_TO_CLOSE)
 
 
 @contextmanager
-def _ray(address: str | None) -> Iterator[None]:
-    """A connection to Ray, closed at the end; a local cluster is started unless there is an address."""
-    import ray
+def connected(address: str | None, resources: Resources) -> Iterator[Cluster]:
+    """A connection to Ray, closed at the end; a local cluster is started unless there is an address.
 
+    Raises:
+        EngineError: Ray cannot be started or reached, or this machine has less than one worker needs.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     if address is not None:
         _check_reachable(address)
+    abandoned = threading.Event()
+    with quiet_ray(), _ray(address, abandoned):
+        found = _slots(resources, address)
+        patience = SECONDS_WITHOUT_LOCAL_RAY if address is None else SECONDS_WITHOUT_CLUSTER
+        with Pulse(_addresses(), patience=patience) as pulse:
+            yield Cluster(found, pulse, abandoned)
+
+
+@contextmanager
+def _ray(address: str | None, abandoned: threading.Event) -> Iterator[None]:
+    import ray
+
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
     if address is None:
         options |= {"num_cpus": available_cpus(), "include_dashboard": False, "object_store_memory": 200 * 1024**2}
@@ -100,21 +109,57 @@ def _ray(address: str | None) -> Iterator[None]:
         options |= {"address": address}
     # In a thread, where Ray cannot take SIGTERM for itself: an interrupt while it starts is ours. The thread must
     # outlive the cluster, because the kernel ends Ray's processes with the thread that started them.
-    with ThreadPoolExecutor(1) as starter:
+    over = threading.Event()
+    try:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                starter.submit(ray.init, **options).result()
+                _in_thread(lambda: ray.init(**options), until=over).result()
         except (ConnectionError, RuntimeError, ValueError) as error:
             where = f"at {address}" if address else "on this machine"
             message = f"Ray could not be started {where}: {error}; try --inline to train without it"
             raise EngineError(message) from error
         for name in ("ray", "ray.tune", "ray.train", "ray.air"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        yield
+    finally:
+        _close(ray.shutdown, patient=not abandoned.is_set())
+        over.set()
+
+
+def _close(shutdown: Callable[[], None], *, patient: bool) -> None:
+    """Leave Ray. What answers no more is not waited for long: its processes end with this one."""
+    if patient:
+        shutdown()
+        return
+    closing = _in_thread(shutdown)
+    with suppress(TimeoutError):
+        closing.exception(timeout=_SECONDS_TO_CLOSE)
+        return
+    atexit.unregister(shutdown)  # it would wait again
+
+
+def _in_thread(work: Callable[[], T], *, until: threading.Event | None = None) -> Future[T]:
+    """Start something in a thread that nobody waits for when the process ends.
+
+    Args:
+        work: what to do.
+        until: keeps the thread when the work is done.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
         try:
-            yield
-        finally:
-            ray.shutdown()
+            result = work()
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+        if until:
+            until.wait()
+
+    threading.Thread(target=run, name="ablate-ray", daemon=True).start()
+    return future
 
 
 def _check_reachable(address: str) -> None:
@@ -123,61 +168,40 @@ def _check_reachable(address: str) -> None:
     Raises:
         EngineError: nothing listens at HOST:PORT.
     """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=10).close()
-    except OSError as error:
-        message = f"no Ray cluster answers at {address} ({error.strerror or error}); see `ray status` on its head node"
-        raise EngineError(message) from error
+    parsed = _parsed(address.removeprefix("ray://"))
+    if parsed and not answers(parsed, seconds=10):
+        message = f"no Ray cluster answers at {address}; see `ray status` on its head node"
+        raise EngineError(message)
 
 
-def _per_worker(resources: Resources, cluster: dict[str, float]) -> tuple[float, float]:
-    """(cpus, gpus) of one worker: one worker per GPU, or one with all cores of a machine without GPUs."""
-    gpus = resources.gpus
-    if gpus is None:
-        gpus = 1.0 if cluster.get("GPU", 0) >= 1 else 0.0
-    cpus = resources.cpus
-    if cpus is None:
-        nodes = sum(key.startswith("node:") and not key.endswith("_internal_head__") for key in cluster)
-        workers = cluster["GPU"] / gpus if gpus else max(1, nodes)
-        cpus = max(1.0, cluster.get("CPU", 1.0) // workers)
-    return cpus, gpus
+def _parsed(address: str) -> Address | None:
+    host, _, port = address.rpartition(":")
+    return (host.strip("[]"), int(port)) if host and port.isdigit() else None
 
 
-def _trainable(jobs: Sequence[PackJob], cpus: float, gpus: float) -> Any:
-    from ray import tune
+def _addresses() -> dict[str, Address]:
+    """Where the processes listen without which nothing goes on."""
+    import ray
 
-    from .trainable import PackTrainable
-
-    texts = [job.model_dump_json() for job in jobs]
-    with_jobs = tune.with_parameters(PackTrainable, jobs=texts, cpus=int(cpus))
-    return tune.with_resources(with_jobs, {"cpu": cpus, "gpu": gpus})
-
-
-def _forwarding(jobs: Sequence[PackJob], on_report: Callable[[PackReport], None]) -> Any:
-    from ray import tune
-
-    class Forward(tune.Callback):
-        def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
-            on_report(PackReport.model_validate_json(result["report"]))
-
-        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            on_report(lost_pack(jobs[trial.config["pack"]]))
-
-        def __reduce__(self) -> Any:
-            # Tune pickles its callbacks for Tuner.restore, which is never used; a live display cannot be pickled.
-            return tune.Callback, ()
-
-    return Forward()
+    context = ray.get_runtime_context()
+    found = {}
+    if head := _parsed(context.gcs_address):
+        found[f"head process (GCS) at {head[0]}"] = head
+    for node in ray.nodes():
+        if node["NodeID"] == context.get_node_id():
+            found["process on this machine (raylet)"] = (node["NodeManagerAddress"], node["NodeManagerPort"])
+    return found
 
 
-def lost_pack(job: PackJob) -> PackReport:
-    """The report of a pack whose worker died too often."""
-    lanes = tuple(
-        LaneReport(run_id=run.run_id, label=run.label, seed=run.seed, step=0, steps=run.steps, status="lost")
-        for run in job.runs
-    )
-    message = "its worker process died and could not be restarted (killed, or out of memory)"
-    return PackReport(index=job.index, phase="failed", lanes=lanes, message=message)
+def _slots(resources: Resources, address: str | None) -> Slots:
+    import ray
+
+    found = slots(resources, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+    if found.workers:
+        return found
+    asked = f"{resources.cpus or 1:g} CPUs" + (f" and {found.gpus:g} GPUs" if found.gpus else "")
+    if address is None:
+        message = f"run.resources asks for {asked} per worker, which this machine does not have"
+        raise EngineError(message)
+    logging.getLogger(__name__).warning("waiting for a node with %s; the cluster has none now", asked)
+    return found

@@ -3,8 +3,9 @@
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple, cast
 
 import jax
@@ -15,14 +16,16 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ablate.systems import Program, Signature, root
 
-Strategy = Literal["vmap", "map"]
-"""How the lanes of one device run: batched together, or one after the other inside one program.
+Strategy = Literal["vmap", "map", "map:8"]
+"""How the lanes of one device run: batched together, one after the other inside one program, or in batches of 8.
 
 ``map`` is bitwise equal to training each run alone and does no work for lanes that have ended. On CPU it is the faster
 one for all but the smallest networks; on GPU ``vmap`` is (see docs, performance).
 """
 
 _AXIS = "lanes"
+_BATCH = 8
+"""Lanes of a batch under ``map:8``."""
 _RUNNING = -1
 
 
@@ -85,6 +88,18 @@ class Executable:
         until, evaluate = np.asarray(until, np.int32), np.asarray(evaluate)
         return self._advance(self._data, self._split(hyper), self._split(until), self._split(evaluate), lanes)
 
+    def replace(self, lanes: Lanes, fresh: Lanes, chosen: Bool[np.ndarray, " S"]) -> Lanes:
+        """Lanes of `fresh` where `chosen`, of `lanes` elsewhere. `lanes` is donated."""
+        return self._replace(self._split(chosen), fresh, lanes)
+
+    def gather(self, lanes: Lanes, rows: Int[np.ndarray, " S"]) -> Lanes:
+        """The lanes `rows` of a pack that may be of another width, as lanes of this one. `lanes` is not used again."""
+        return self._gather(lanes, jnp.asarray(rows))
+
+    def copy(self, lanes: Lanes) -> Lanes:
+        """The same lanes in memory of their own: no later call takes them back."""
+        return self._copy(lanes)
+
     def place(self, lanes: Lanes) -> Lanes:
         """Host arrays, put on the devices."""
         return cast(Lanes, jax.device_put(lanes, self._sharding))
@@ -125,10 +140,19 @@ class Executable:
         return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(self._program.parameters(self.state_shape)))
 
     def compile(self) -> float:
-        """Compile everything now; the seconds it took."""
+        """Compile everything now, on two threads; the seconds it took."""
         start = time.perf_counter()
-        _ = self._init, self._advance
+        _ = self._shapes, self.step_metrics, self.evaluation_metrics  # both threads need them
+        with ThreadPoolExecutor(1) as other:
+            init = other.submit(lambda: self._init)
+            _ = self._advance
+            init.result()
         return time.perf_counter() - start
+
+    @property
+    def memory(self) -> Any:
+        """XLA's memory analysis of `advance` on one device: ``argument_size_in_bytes`` and the like."""
+        return cast(Any, self._advance).memory_analysis()
 
     # --- one lane ----------------------------------------------------------------------------------------------
 
@@ -194,10 +218,27 @@ class Executable:
         )
         return lanes, jnp.where(evaluate[:, None], evaluation, jnp.nan)
 
+    def _advance_in_batches(
+        self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes
+    ) -> tuple[Lanes, Float[Array, "S E"]]:
+        def split(rows: Array) -> Array:
+            return rows.reshape(-1, _BATCH, *rows.shape[1:])
+
+        def join(rows: Array) -> Array:
+            return rows.reshape(-1, *rows.shape[2:])
+
+        batches = jax.tree.map(split, (hyper, until, evaluate, lanes))
+        found = jax.lax.map(lambda batch: self._advance_batched(data, *batch), batches)
+        return cast(tuple[Lanes, Array], jax.tree.map(join, found))
+
     def _advance_local(
         self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes
     ) -> tuple[Lanes, Report]:
-        run = self._advance_mapped if self.strategy == "map" else self._advance_batched
+        run = {
+            "map": self._advance_mapped,
+            "vmap": self._advance_batched,
+            "map:8": self._advance_in_batches,
+        }[self.strategy]
         lanes, evaluation = run(data, hyper, until, evaluate, lanes)
         means = jnp.where(lanes.summed[:, None] > 0, lanes.sums / lanes.summed[:, None], jnp.nan)
         report = Report(lanes.step, lanes.cause, means, evaluation)
@@ -248,6 +289,21 @@ class Executable:
         advance = self._compiled(self._advance_local, 4, (4,), hyper, until, evaluate, self.lanes_shape)
         return cast(Callable[..., tuple[Lanes, Report]], advance)
 
+    @cached_property
+    def _replace(self) -> Callable[..., Lanes]:
+        return cast(Callable[..., Lanes], jax.jit(_keep, donate_argnums=2, out_shardings=self._sharding))
+
+    @cached_property
+    def _gather(self) -> Callable[..., Lanes]:
+        def pick(lanes: Lanes, rows: Array) -> Lanes:
+            return cast(Lanes, jax.tree.map(lambda leaf: leaf[rows], lanes))
+
+        return cast(Callable[..., Lanes], jax.jit(pick, out_shardings=self._sharding))
+
+    @cached_property
+    def _copy(self) -> Callable[..., Lanes]:
+        return cast(Callable[..., Lanes], jax.jit(partial(jax.tree.map, jnp.copy), out_shardings=self._sharding))
+
     def _compiled(self, function: Callable[..., Any], split: int, donate: tuple[int, ...], *shapes: Any) -> Any:
         replicated, lanes = PartitionSpec(), PartitionSpec(_AXIS)
         sharded = jax.shard_map(
@@ -260,6 +316,24 @@ class Executable:
         in_shardings = (NamedSharding(self._mesh, replicated), *[self._sharding] * split)
         jitted = jax.jit(sharded, donate_argnums=donate, in_shardings=in_shardings)
         return jitted.lower(self._shapes, *shapes).compile()
+
+
+def executable_for(
+    shared: Signature, lanes: int, strategy: Strategy | Literal["auto"], devices: tuple[jax.Device, ...] | None = None
+) -> Executable:
+    """The programs that a pack with so many lanes trains with, not compiled yet.
+
+    Args:
+        shared: the signature of the pack.
+        lanes: how many; they are filled up to a multiple of the number of devices (and of the batch).
+        strategy: ``auto`` is ``map`` on CPU and ``vmap`` elsewhere.
+        devices: what the lanes are split over, one device per lane at most. Default: all of this process.
+    """
+    used = (tuple(jax.local_devices()) if devices is None else devices)[:lanes]
+    if strategy == "auto":
+        strategy = "map" if used[0].platform == "cpu" else "vmap"
+    unit = len(used) * (_BATCH if strategy == "map:8" else 1)
+    return Executable(shared, -(-lanes // unit) * unit, strategy, used)
 
 
 def _is_training(lane: Lanes, until: Int[Array, "..."]) -> Bool[Array, "..."]:

@@ -6,6 +6,15 @@ from pydantic import BaseModel, ConfigDict
 
 from ablate.core import Status
 
+LaneStrategy = Literal["auto", "vmap", "map", "map:8"]
+"""How a pack is asked to run its lanes; ``auto`` is settled by the worker, which knows its devices."""
+
+
+def lane_strategy(lanes: str) -> LaneStrategy:
+    """What ``run.lanes`` of a grid asks of a pack."""
+    asked: dict[str, LaneStrategy] = {"strict": "map", "map": "map", "vmap": "vmap"}
+    return asked.get(lanes, "auto")
+
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,12 +36,16 @@ class RunJob(_Message):
 class PackJob(_Message):
     """Runs of one static signature, to be trained as lanes of one program."""
 
-    index: int
-    """Number of the pack in the plan."""
+    index: int = 0
+    """Number of the pack among those of this command."""
+    made: int = 0
+    """When it was put into the queue, in nanoseconds since 1970, if its runs may be marked as skipped after that."""
     title: str
     """What its runs share, in words."""
-    strategy: Literal["auto", "vmap", "map"]
+    strategy: LaneStrategy
     runs: tuple[RunJob, ...]
+    lanes: int | None = None
+    """How many train at a time, the others take their places; None: all."""
     plugins: tuple[str, ...] = ()
     """Files and modules to import before the configurations are validated."""
     store: str
@@ -41,6 +54,8 @@ class PackJob(_Message):
     """When this file exists, workers save their state and stop."""
     checkpoint_every: int | None = None
     """Steps between checkpoints; None: about every half minute."""
+    retry_smaller: bool = False
+    """Whether the pack may be trained again in halves if memory runs out; then that is no failure of its runs yet."""
 
 
 class LaneReport(_Message):
@@ -56,15 +71,19 @@ class LaneReport(_Message):
     """Newest recorded values."""
 
 
+Phase = Literal["compiling", "training", "ended", "stopped", "failed", "split"]
+"""``split``: memory ran out, and the runs that have not ended are to go on in smaller packs."""
+
+
 class PackReport(_Message):
     """How a pack is doing, after one call of its program."""
 
     index: int
-    phase: Literal["compiling", "training", "ended", "stopped", "failed"]
+    phase: Phase
     lanes: tuple[LaneReport, ...]
     compile_seconds: float = 0.0
     message: str = ""
-    """For a failed pack: what was raised."""
+    """For a pack that failed or is split: what was raised."""
     damaged: tuple[str, ...] = ()
     """Files that could not be read and were passed over."""
 

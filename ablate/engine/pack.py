@@ -3,10 +3,9 @@
 import secrets
 import statistics
 import time
-import traceback
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
@@ -14,29 +13,34 @@ import numpy as np
 
 from ablate.core import AblateError, Status, StoreError
 from ablate.plan import import_plugins
-from ablate.store import PackRecord, PackWriter, RunState, Store, now, provenance
-from ablate.systems import PROGRAMS, Signature, hyper, signature
+from ablate.store import PackRecord, PackWriter, Store, provenance
+from ablate.systems import PROGRAMS, hyper, signature
 
 from . import checkpoint
-from .executable import Executable, Lanes, Report, Strategy
-from .job import LaneReport, PackJob, PackReport, RunJob
+from .executable import Executable, Lanes, Report
+from .job import PackJob, PackReport, Phase
+from .programs import calibrated, compiled, forget_programs, is_compiled
+from .raised import in_short, is_out_of_memory
+from .recorder import Recorder, Snapshot
+from .runs import Run
 
 SECONDS_PER_CALL = 1.0
 """Aim for a jitted call; decides how often progress is seen and how long an interrupt waits."""
 SECONDS_PER_FLUSH = 5.0
 SECONDS_PER_CHECKPOINT = 30.0
-MOST_PROGRAMS = 4
-"""Compiled programs that a worker keeps, with their data; packs of one signature follow each other."""
-
-_executables: dict[tuple[Signature, int, Strategy], Executable] = {}
-"""Programs of this process; a reused worker compiles each signature and width once."""
+MOST_CALLS = 8
+"""Calls that wait for the devices at a time."""
+WORTH_COMPACTING = 2.0
+"""How many times the compilation a narrower program must save before a pack changes to it."""
 
 
 def train(job: PackJob) -> Iterator[PackReport]:
     """Train a pack, yielding a report after compilation and after each call.
 
-    Stops early, with the state saved, when ``job.stop_file`` appears or the generator is closed. A component that
-    raises ends the pack with status ``error``; it does not raise here.
+    A pack may have more runs than lanes: a lane whose run has ended takes the next one. Stops early, with the state
+    saved, when ``job.stop_file`` appears or the generator is closed. A component that raises ends the pack with status
+    ``error``; it does not raise here. One that needs more memory than there is ends it with status ``oom``, or in phase
+    ``split`` with ``job.retry_smaller``.
 
     Raises:
         StoreError: the results cannot be written.
@@ -50,30 +54,15 @@ def train(job: PackJob) -> Iterator[PackReport]:
     except StoreError:
         raise
     except Exception as error:
-        message = str(error) if isinstance(error, AblateError) else _in_short(error)
-        pack.fail("oom" if _is_out_of_memory(error) else "error", message)
-        yield pack.report("failed", message=message)
-
-
-@dataclass
-class _Lane:
-    """Host-side record of one run."""
-
-    job: RunJob
-    planned: int = 0
-    """Updates asked for so far; the device may be behind, and ends behind if the lane diverges."""
-    step: int = 0
-    status: Status | None = None
-    cause: str = ""
-    seconds: float = 0.0
-    metrics: dict[str, float] = field(default_factory=dict)
-    checkpoint: str | None = None
-
-    @property
-    def boundary(self) -> int:
-        """The next step at which the run is evaluated."""
-        every = self.job.eval_every
-        return min(self.job.steps, (self.planned // every + 1) * every)
+        message = str(error) if isinstance(error, AblateError) else in_short(error)
+        oom = is_out_of_memory(error)
+        splits = oom and job.retry_smaller and len(job.runs) > 1
+        if oom:
+            forget_programs()
+        pack.fail(None if splits else "oom" if oom else "error", message)
+        yield pack.report("split" if splits else "failed", message=message)
+    finally:
+        pack.recorder.close()
 
 
 @dataclass(frozen=True)
@@ -81,7 +70,8 @@ class _Call:
     """A call that the device works on."""
 
     report: Report
-    until: list[int]
+    runs: tuple[Run | None, ...]
+    """Of each lane."""
     evaluated: list[bool]
     steps: int
     """Longest advance of a lane."""
@@ -90,95 +80,113 @@ class _Call:
 class _Pack:
     def __init__(self, job: PackJob) -> None:
         self.job = job
-        self.lanes = [_Lane(run) for run in job.runs]
+        self.runs = [Run(run) for run in job.runs]
+        self.waiting = deque(self.runs)
+        self.slots: list[Run | None] = []
+        """The run of each lane; None for one that is idle."""
         self.pack_id = f"{time.time_ns():016x}-{secrets.token_hex(3)}"
         self.store = Store(Path(job.store))
-        self.writer = PackWriter(self.store.pack_folder(self.pack_id), self.pack_id)
+        self.recorder = Recorder(PackWriter(self.store.pack_folder(self.pack_id), self.pack_id))
         self.compile_seconds = 0.0
+        self.executable: Executable
+        self.state: Lanes
         self._step_seconds: deque[float] = deque(maxlen=50)
         self._flushed = self._saved = self._clock = time.perf_counter()
-        self._saved_step = 0
+        self._reported = self._clock
+        self._touched: dict[str, Run] = {}
+        """Runs that went on since the last report."""
+        self._saved_step = self._saves = 0
 
     # --- the loop ----------------------------------------------------------------------------------------------
 
     def run(self) -> Iterator[PackReport]:
         yield self.report("compiling")
         import_plugins(self.job.plugins)
-        configs = [PROGRAMS.parse(run.config) for run in self.job.runs]
-        self.executable = self._compile(signature(configs[0]))
-        self.hyper = self._pad(hyper(configs))
-        self.state = self._start()
-        self.writer.open(self._record())
+        self._prepare()
+        self.recorder.writer.open(self._record())
         pending: deque[_Call] = deque()
         self._clock = time.perf_counter()
         try:
-            for call in self._calls():
+            while call := self._next_call():
                 pending.append(call)
-                if len(pending) > 1:
-                    yield self._harvest(pending.popleft())
+                while self._is_enough(pending):
+                    self._harvest(pending.popleft())
                 if self._wants_checkpoint() or self._is_stopping():
                     while pending:
-                        yield self._harvest(pending.popleft())
+                        self._harvest(pending.popleft())
                     self._save()
                     if self._is_stopping():
+                        self.recorder.wait()
                         yield self.report("stopped")
                         return
                 elif time.perf_counter() - self._flushed > SECONDS_PER_FLUSH:
                     self._flush()
-            while pending:
-                yield self._harvest(pending.popleft())
+                while pending and not any(run and run.is_open for run in self.slots):
+                    self._harvest(pending.popleft())  # only what is not known yet could open a lane
+                if self._touched and time.perf_counter() - self._reported >= SECONDS_PER_CALL / 2:
+                    yield self.report("training", self._touched)
             self._save()
+            self.recorder.wait()
         except GeneratorExit:
             while pending:
                 self._harvest(pending.popleft())
             self._save()
+            self.recorder.wait()
             raise
         yield self.report("ended")
 
-    def _calls(self) -> Iterator[_Call]:
-        """Dispatch calls until no run is left; the first one only evaluates runs that start afresh."""
-        fresh = [lane.planned == 0 for lane in self.lanes]
-        if any(fresh):
-            yield self._dispatch([lane.planned for lane in self.lanes], fresh)
-        while True:
-            open_ = [lane.status is None and lane.planned < lane.job.steps for lane in self.lanes]
-            if not any(open_):
-                return
-            steps = self._steps_per_call()
-            until = [
-                min(lane.boundary, lane.planned + steps) if wanted else lane.planned
-                for lane, wanted in zip(self.lanes, open_, strict=True)
-            ]
-            evaluated = [
-                wanted and target == lane.boundary
-                for lane, wanted, target in zip(self.lanes, open_, until, strict=True)
-            ]
-            yield self._dispatch(until, evaluated)
+    def _next_call(self) -> _Call | None:
+        """Put waiting runs in free lanes, and ask for the next updates; None when no run is left."""
+        self._arrange()
+        if not any(run and run.is_open for run in self.slots):
+            return None
+        steps = self._steps_per_call()
+        until, evaluated = [], []
+        for run in self.slots:
+            target = 0 if run is None else run.planned
+            evaluate = False
+            if run and run.is_open:
+                evaluate = not run.begun
+                if run.begun:
+                    target = min(run.boundary, run.planned + steps)
+                    evaluate = target == run.boundary
+                run.begun = True
+            until.append(target)
+            evaluated.append(evaluate)
+        advance = max(target - run.planned for target, run in zip(until, self.slots, strict=True) if run)
+        self.state, report = self.executable.advance(
+            self.state, self.hyper, np.asarray(until, np.int32), np.asarray(evaluated)
+        )
+        for target, run in zip(until, self.slots, strict=True):
+            if run:
+                run.planned = target
+        return _Call(report, tuple(self.slots), evaluated, advance)
 
-    def _dispatch(self, until: list[int], evaluated: list[bool]) -> _Call:
-        steps = max(target - lane.planned for lane, target in zip(self.lanes, until, strict=True))
-        self.state, report = self.executable.advance(self.state, self.hyper, self._pad(until), self._pad(evaluated))
-        for lane, target in zip(self.lanes, until, strict=True):
-            lane.planned = target
-        return _Call(report, until, evaluated, steps)
+    def _is_enough(self, pending: Sequence[_Call]) -> bool:
+        """Whether the devices have work ahead: two calls, or as many short ones as take about half a second."""
+        if len(pending) <= 1 or not self._step_seconds:
+            return len(pending) > 1
+        ahead = sum(call.steps for call in list(pending)[1:]) * statistics.median(self._step_seconds)
+        return ahead > SECONDS_PER_CALL / 2 or len(pending) > MOST_CALLS
 
-    def _harvest(self, call: _Call) -> PackReport:
+    def _harvest(self, call: _Call) -> None:
         """Wait for a call, and note what it did."""
         report: Report = jax.device_get(call.report)
         now_ = time.perf_counter()
         elapsed, self._clock = now_ - self._clock, now_
-        done = [int(step) - lane.step for lane, step in zip(self.lanes, report.step, strict=False)]
+        lanes = [(row, run, int(report.step[row]) - run.step) for row, run in enumerate(call.runs) if run]
+        total = sum(done for _, _, done in lanes)
         if call.steps and not (any(call.evaluated) and self._step_seconds):
             self._step_seconds.append(elapsed / call.steps)
-        for row, lane in enumerate(self.lanes):
-            lane.step += done[row]
-            lane.seconds += elapsed * done[row] / max(sum(done), 1)
-            self._note(lane, report, row, evaluated=call.evaluated[row])
-        return self.report("training")
+        for row, run, done in lanes:
+            run.step += done
+            run.seconds += elapsed * done / max(total, 1)
+            self._note(run, report, row, evaluated=call.evaluated[row])
+            self._touched[run.job.run_id] = run
 
-    def _note(self, lane: _Lane, report: Report, row: int, *, evaluated: bool) -> None:
-        """Record a lane's metrics at an evaluation, and its end."""
-        if lane.status is not None:
+    def _note(self, run: Run, report: Report, row: int, *, evaluated: bool) -> None:
+        """Record a run's metrics at an evaluation, and its end."""
+        if run.status is not None:
             return
         diverged = report.cause[row] >= 0
         if diverged or evaluated:
@@ -186,87 +194,140 @@ class _Pack:
             values = {} if np.isnan(report.means[row]).all() else means
             if not diverged:
                 values |= dict(zip(self.executable.evaluation_metrics, report.evaluation[row].tolist(), strict=True))
-            self.writer.add(lane.job.run_id, lane.step, values)
-            lane.metrics |= values
+            self.recorder.add(run.job.run_id, run.step, values)
+            run.metrics |= values
         if diverged:
-            lane.status, lane.cause = "diverged", self.executable.causes[int(report.cause[row])]
-        elif lane.step >= lane.job.steps:
-            lane.status = "done"
+            run.status, run.cause = "diverged", self.executable.causes[int(report.cause[row])]
+        elif run.step >= run.job.steps:
+            run.status = "done"
 
-    # --- starting ----------------------------------------------------------------------------------------------
+    # --- which run is in which lane ----------------------------------------------------------------------------
 
-    def _compile(self, shared: Signature) -> Executable:
-        devices = tuple(jax.local_devices())[: len(self.job.runs)]
-        width = -(-len(self.job.runs) // len(devices)) * len(devices)
-        strategy = self.job.strategy
-        if strategy == "auto":
-            strategy = "map" if devices[0].platform == "cpu" else "vmap"
-        key = (shared, width, strategy)
-        executable = _executables.pop(key, None)
-        if executable is None:
-            executable = Executable(shared, width, strategy, devices)
-            self.compile_seconds = executable.compile()
-        _executables[key] = executable  # last: the most recently used
-        while len(_executables) > MOST_PROGRAMS:
-            del _executables[next(iter(_executables))]
-        return executable
+    def _prepare(self) -> None:
+        """Compile, and give the first runs their lanes."""
+        configs = [PROGRAMS.parse(run.job.config) for run in self.runs]
+        for run, row in zip(self.runs, hyper(configs), strict=True):
+            run.hyper = row
+        first = self.runs[: self.job.lanes or len(self.runs)]
+        rows = np.stack([run.hyper for run in first])
+        seeds = np.asarray([run.job.seed for run in first], np.int32)
+        steps = max(run.steps for run in self.job.runs)
+        found = calibrated(signature(configs[0]), rows, seeds, self.job.strategy, steps, self.store)
+        self.executable, self.compile_seconds = found.executable, found.seconds
+        self.most = len(first)
+        self.slots = [None] * self.executable.width
+        self.hyper = np.resize(rows, (self.executable.width, rows.shape[1]))
+        self.seeds = np.zeros(self.executable.width, np.int32)
+        self.state = self._fill(range(self.most))
 
-    def _start(self) -> Lanes:
-        """Fresh lanes, with the newest good checkpoint of each run that has one put in its place."""
-        seeds = np.asarray(self._pad([lane.job.seed for lane in self.lanes]), np.int32)
-        state = self.executable.init(self.hyper, seeds)
-        resumed = {row: found for row, lane in enumerate(self.lanes) if (found := self._resume(lane, state))}
+    def _arrange(self) -> None:
+        """Between two calls: a lane whose run has ended takes the next run, or is left out if that saves time."""
+        ended = [row for row, run in enumerate(self.slots) if run and run.status is not None]
+        if not ended:
+            return
+        if self.waiting:
+            self._save_ended()
+            fresh = self._fill(ended)
+            chosen = np.isin(np.arange(self.executable.width), ended)
+            self.state = self.executable.replace(self.state, fresh, chosen)
+        elif any(run and run.is_open for run in self.slots):
+            self._compact()
+
+    def _fill(self, rows: Sequence[int]) -> Lanes:
+        """Give waiting runs these lanes; the lanes of the pack as they begin, those that resume as they were saved."""
+        self.hyper, self.seeds = self.hyper.copy(), self.seeds.copy()  # a pending call may read the old ones
+        for row in rows:
+            run = self.waiting.popleft() if self.waiting else None
+            self.slots[row] = run
+            if run:
+                self.hyper[row], self.seeds[row] = run.hyper, run.job.seed
+        fresh = self.executable.init(self.hyper, self.seeds)
+        runs = {row: run for row in rows if (run := self.slots[row])}
+        if not any(run.job.run_id in self.store.attempts for run in runs.values()):
+            return fresh
+        like = checkpoint.to_host(fresh)
+        resumed = {row: saved for row, run in runs.items() if (saved := self._resume(run, like))}
         if not resumed:
-            return state
-        host = jax.tree.map(np.array, checkpoint.to_host(state))
+            return fresh
+        host = jax.tree.map(np.array, like)
         for row, saved in resumed.items():
-            lane = self.lanes[row]
-            lane.step = lane.planned = int(saved.step)
-            if int(saved.cause) >= 0:
-                lane.status, lane.cause = "diverged", self.executable.causes[int(saved.cause)]
-            elif lane.step >= lane.job.steps:
-                lane.status = "done"
             for all_, one in zip(jax.tree.leaves(host), jax.tree.leaves(saved), strict=True):
                 all_[row] = one
-        return self.executable.place(checkpoint.from_host(host, like=state))
+        return self.executable.place(checkpoint.from_host(host, like=fresh))
 
-    def _resume(self, lane: _Lane, fresh: Lanes) -> Lanes | None:
-        for attempt in reversed(self.store.attempts.get(lane.job.run_id, ())):
+    def _resume(self, run: Run, like: Lanes) -> Lanes | None:
+        """The newest good checkpoint of a run."""
+        for attempt in reversed(self.store.attempts.get(run.job.run_id, ())):
             if attempt.state.checkpoint is None:
                 continue
             try:
-                path = attempt.folder / attempt.state.checkpoint
-                saved = checkpoint.load(path, lane.job.run_id, like=checkpoint.to_host(fresh))
+                saved = checkpoint.load(attempt.folder / attempt.state.checkpoint, run.job.run_id, like=like)
             except StoreError as error:
                 self.store.damaged.append(str(error))
                 continue
-            if int(saved.step) <= lane.job.steps:
-                lane.seconds = attempt.state.seconds
+            if int(saved.step) <= run.job.steps:
+                run.seconds, run.begun = attempt.state.seconds, int(saved.step) > 0
+                run.since = run.step = run.planned = int(saved.step)
+                if int(saved.cause) >= 0:
+                    run.status, run.cause = "diverged", self.executable.causes[int(saved.cause)]
+                elif run.step >= run.job.steps:
+                    run.status = "done"
                 return saved
         return None
+
+    def _compact(self) -> None:
+        """Bring the lanes that still train together: evenly over the devices, and in a narrower program if that pays.
+
+        Under ``map`` an idle lane costs nothing, but the device with the most living lanes is the one that all wait
+        for. Under ``vmap`` on a CPU the cost grows with the width.
+        """
+        old = self.executable
+        alive = [row for row, run in enumerate(self.slots) if run and run.status is None]
+        devices, target = len(old.devices), old
+        if old.strategy == "map":
+            per_device = old.width // devices
+            busiest = max(sum(row // per_device == device for row in alive) for device in range(devices))
+            if busiest <= -(-len(alive) // devices):
+                return
+        else:
+            lanes = 1 << (len(alive) - 1).bit_length()
+            if old.devices[0].platform != "cpu" or lanes > old.width // 2 or lanes < devices:
+                return
+            left = max(run.job.steps - run.step for run in self.slots if run and run.status is None)
+            saved = left * statistics.median(self._step_seconds or [0.0]) * (1 - lanes / old.width)
+            cost = 0.0 if is_compiled(old.signature, lanes, old.strategy) else self.compile_seconds
+            if saved < WORTH_COMPACTING * cost or not self._step_seconds:
+                return
+            found = compiled(old.signature, lanes, old.strategy)
+            target = found.executable
+            self.compile_seconds += found.seconds
+            self._step_seconds.clear()
+        self._save_ended()
+        per_device = target.width // len(target.devices)
+        order = np.full(target.width, alive[0])
+        slots: list[Run | None] = [None] * target.width
+        for place, row in enumerate(alive):
+            new = place % len(target.devices) * per_device + place // len(target.devices)
+            order[new], slots[new] = row, self.slots[row]
+        self.state = target.gather(self.state, order)
+        self.hyper, self.seeds, self.slots = self.hyper[order], self.seeds[order], slots
+        self.executable = target
+
+    # --- pacing and saving -------------------------------------------------------------------------------------
 
     def _record(self) -> PackRecord:
         devices = [str(device.device_kind) for device in self.executable.devices]
         return PackRecord(
             pack_id=self.pack_id,
             signature=self.executable.signature.id,
-            run_ids=tuple(lane.job.run_id for lane in self.lanes),
+            run_ids=tuple(run.job.run_id for run in self.runs),
             width=self.executable.width,
+            lanes=self.most,
             strategy=self.executable.strategy,
             devices=len(devices),
             compile_seconds=self.compile_seconds,
             provenance=provenance(devices),
         )
-
-    def _pad(self, rows: "Sequence[int] | Sequence[bool] | np.ndarray") -> np.ndarray:
-        """Fill up to the width with copies of the last lane; a padding lane is always at its target, so it is idle."""
-        array = np.asarray(rows)
-        missing = self.executable.width - len(array)
-        if array.dtype != np.float32 and missing:
-            return np.concatenate([array, np.zeros(missing, array.dtype)])
-        return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
-
-    # --- pacing and saving -------------------------------------------------------------------------------------
 
     def _steps_per_call(self) -> int:
         if not self._step_seconds:
@@ -277,76 +338,60 @@ class _Pack:
         every = self.job.checkpoint_every
         if every is None:
             return time.perf_counter() - self._saved > SECONDS_PER_CHECKPOINT
-        return max(lane.step for lane in self.lanes) - self._saved_step >= every
+        return max(run.step for run in self.runs) - self._saved_step >= every
 
     def _is_stopping(self) -> bool:
         return Path(self.job.stop_file).exists()
 
     def _save(self) -> None:
-        """State first, then the metrics and the status that names it, then the old states go."""
-        name = f"state-{max(lane.step for lane in self.lanes):08d}.safetensors"
-        host = checkpoint.to_host(self.state)
-        checkpoint.save(self.writer.folder / name, host, [lane.job.run_id for lane in self.lanes])
-        for lane in self.lanes:
-            lane.checkpoint = name
-        self._flush()
-        self.writer.prune_states([name])
-        self._saved, self._saved_step = time.perf_counter(), max(lane.step for lane in self.lanes)
-        self._clock = time.perf_counter()  # saving is not training
+        """Save every run in a lane that went on since it was saved. No call may be pending."""
+        self._snapshot([run for run in self.slots if run and run.step != run.saved])
+        self._saved, self._saved_step = time.perf_counter(), max(run.step for run in self.runs)
 
-    def _flush(self, message: str = "") -> None:
-        states = {
-            lane.job.run_id: RunState(
-                step=lane.step,
-                status=lane.status,
-                cause=lane.cause,
-                message=message if lane.status in {"error", "oom"} else "",
-                seconds=lane.seconds,
-                checkpoint=lane.checkpoint,
-            )
-            for lane in self.lanes
-        }
+    def _save_ended(self) -> None:
+        """Save the final states of runs that are about to lose their lanes; a call may be pending, they are frozen."""
+        self._snapshot([run for run in self.slots if run and run.status is not None and run.step != run.saved])
+
+    def _snapshot(self, runs: Sequence[Run]) -> None:
+        """State first, then the metrics and the status that names it, then the old states go: all in the recorder."""
+        if not runs:
+            self._flush()
+            return
+        name = f"state-{self._saves:05d}.safetensors"
+        self._saves += 1
+        lane = {id(run): row for row, run in enumerate(self.slots) if run}
+        snapshot = Snapshot(name, self.executable.copy(self.state), {run.job.run_id: lane[id(run)] for run in runs})
+        for run in runs:
+            run.checkpoint, run.saved = name, run.step
+        self._flush(snapshot=snapshot)
+
+    def _flush(self, message: str = "", snapshot: Snapshot | None = None) -> None:
+        states = {run.job.run_id: run.state(message) for run in self.runs if run.begun or run.status is not None}
         seconds = statistics.median(self._step_seconds) if self._step_seconds else None
-        self.writer.flush(states, updated=now(), step_seconds=seconds)
+        self.recorder.flush(states, step_seconds=seconds, snapshot=snapshot)
         self._flushed = time.perf_counter()
 
-    def fail(self, status: Status, message: str) -> None:
-        for lane in self.lanes:
-            if lane.status is None:
-                lane.status = status
-        self._flush(message)
+    def fail(self, status: Status | None, message: str) -> None:
+        """Give the runs that have not ended a status, if any, and write what is known."""
+        for run in self.runs:
+            if run.status is None:
+                run.status = status
+        try:
+            self._flush(message)
+            self.recorder.wait()
+        except StoreError:
+            raise
+        except Exception:  # it is the recorder that failed; the driver notes what the report says
+            return
 
-    def report(self, phase: str, message: str = "") -> PackReport:
-        return PackReport.model_validate(
-            {
-                "index": self.job.index,
-                "phase": phase,
-                "lanes": [
-                    LaneReport(
-                        run_id=lane.job.run_id,
-                        label=lane.job.label,
-                        seed=lane.job.seed,
-                        step=lane.step,
-                        steps=lane.job.steps,
-                        status=lane.status,
-                        metrics=lane.metrics,
-                    )
-                    for lane in self.lanes
-                ],
-                "compile_seconds": self.compile_seconds,
-                "message": message,
-                "damaged": self.store.damaged,
-            }
+    def report(self, phase: Phase, runs: Mapping[str, Run] | None = None, *, message: str = "") -> PackReport:
+        shown = list(self.runs if runs is None else runs.values())
+        self._reported, self._touched = time.perf_counter(), {}
+        return PackReport(
+            index=self.job.index,
+            phase=phase,
+            lanes=tuple(run.report() for run in shown),
+            compile_seconds=self.compile_seconds,
+            message=message,
+            damaged=tuple(self.store.damaged),
         )
-
-
-def _in_short(error: Exception) -> str:
-    """What was raised, and the innermost line of it that is not in an installed package: most likely the user's."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "site-packages" not in frame.filename] or list(frames)
-    place = f" (at {own[-1].filename}:{own[-1].lineno}, in {own[-1].name})" if own else ""
-    return f"{type(error).__name__}: {str(error).strip()[:2000]}{place}"
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)

@@ -3,7 +3,9 @@
 Imports neither JAX nor anything that does until the actor has prepared its environment.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import socket
+from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ray import tune
@@ -12,6 +14,7 @@ from ablate.core import StoreError
 
 from .devices import prepare_environment
 from .job import PackJob, PackReport
+from .marks import without_skipped
 
 
 class PackTrainable(tune.Trainable):
@@ -21,16 +24,14 @@ class PackTrainable(tune.Trainable):
     lost its worker starts again and finds its runs' states there.
     """
 
-    def setup(self, config: dict[str, Any], jobs: Sequence[str] = (), cpus: int = 1) -> None:
-        """Once per actor."""
-        prepare_environment(cpus)
-        self._jobs = jobs
-        self._reports: Iterator[PackReport] = iter(())
+    def setup(self, config: dict[str, Any], cpus: int = 1, gpus: float = 0.0) -> None:
+        """Once per actor. Does nothing that can hang: an actor can only be killed when it has started."""
+        prepare_environment(cpus, gpus)
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next pack; compiled programs stay."""
-        self._close()
+        self._reports.close()
         self._begin(new_config)
         return True
 
@@ -39,8 +40,8 @@ class PackTrainable(tune.Trainable):
         try:
             report = next(self._reports)
         except StoreError as error:
-            report = PackReport(index=self._index, phase="failed", lanes=(), message=str(error))
-        return {"report": report.model_dump_json(), "done": report.phase in {"ended", "stopped", "failed"}}
+            report = PackReport(index=self._job.index, phase="failed", lanes=(), message=str(error))
+        return {"report": report.model_dump_json(), "done": report.phase not in {"compiling", "training"}}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: see the class."""
@@ -50,16 +51,21 @@ class PackTrainable(tune.Trainable):
 
     def cleanup(self) -> None:
         """Save what is being trained."""
-        self._close()
+        self._reports.close()
 
     def _begin(self, config: Mapping[str, Any]) -> None:
-        from .pack import train
+        self._job = PackJob.model_validate_json(config["job"])
+        self._reports = _train(self._job)
 
-        job = PackJob.model_validate_json(self._jobs[config["pack"]])
-        self._index = job.index
-        self._reports = train(job)
 
-    def _close(self) -> None:
-        close = getattr(self._reports, "close", None)
-        if close is not None:
-            close()
+def _train(job: PackJob) -> Generator[PackReport]:
+    if not (Path(job.store) / "store.json").exists():
+        message = f"there is no store {job.store} on {socket.gethostname()}; all nodes must see the folder of --store"
+        raise StoreError(message)
+    from .pack import train
+
+    job = without_skipped(job)
+    if job.runs:
+        yield from train(job)
+    else:
+        yield PackReport(index=job.index, phase="ended", lanes=())

@@ -150,7 +150,7 @@ def test_a_run_that_raises_is_a_failure_and_can_be_retried(tmp_path: Path) -> No
         (GRID.replace("tanh", "tahn"), "grid.yaml:10:28  ablate.model.activation: no activation is called 'tahn'"),
         (GRID.replace("width: 8", "width: eight"), "grid.yaml:5:29  base.model.width: input should be a valid integer"),
         (GRID.replace("spirals,", "spirls,"), "did you mean spirals?"),
-        (GRID + "tune: {}", "[not-supported]"),
+        (GRID + "tune: {}", "[empty-axis]"),
         (GRID.replace("{kind: spirals, points: 64,", "{kind: char_lm, corpus: shakespeare,"), "no corpus is called"),
     ],
 )  # fmt: skip

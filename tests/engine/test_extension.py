@@ -134,7 +134,7 @@ def test_a_program_of_ones_own(tmp_path: Path) -> None:
     assert "12 of 12 runs ended; 3 of them diverged" in run(tmp_path)
     store = Store(tmp_path / "runs")
     plan = store.plan("grid")
-    runs = store.runs(plan)
+    runs = store.runs(plan.runs)
     series = store.series(run.run_id for run in plan.runs)
     assert set(runs.filter(variant="step_size=5")["status"]) == {"diverged"}
     for label in ("base", "step_size=0.3", "points=16"):

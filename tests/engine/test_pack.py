@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ablate.engine import PackJob, PackReport
+from ablate.engine import PackJob, PackReport, programs
 from ablate.engine import pack as pack_module
 from ablate.engine.executable import Executable
 from ablate.engine.pack import train
@@ -21,9 +21,9 @@ from .conftest import MakeJob, program
 
 @pytest.fixture(autouse=True)
 def _fresh_programs() -> Iterator[None]:
-    pack_module._executables.clear()
+    programs.forget_programs()
     yield
-    pack_module._executables.clear()
+    programs.forget_programs()
 
 
 def finish(job: PackJob) -> list[PackReport]:
@@ -243,10 +243,10 @@ def test_one_compilation_per_signature_and_width(make_job: MakeJob, monkeypatch:
 
 def test_a_worker_keeps_few_programs(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each holds its data on the device; a grid of hundreds of signatures must not hold hundreds."""
-    monkeypatch.setattr(pack_module, "MOST_PROGRAMS", 2)
+    monkeypatch.setattr(programs, "MOST_PROGRAMS", 2)
     for width in (4, 5, 4, 6):
         finish(make_job([program(model__width=width)], store=f"width{width}", steps=10))
-    kept = [executable.parameters for executable in pack_module._executables.values()]
+    kept = [executable.parameters for executable in programs._programs.values()]
     assert kept == [count_parameters(4), count_parameters(6)]
 
 
@@ -271,7 +271,7 @@ def test_a_component_that_raises_ends_its_pack_with_an_error(make_job: MakeJob) 
 def test_the_state_of_a_pack_is_donated(make_job: MakeJob) -> None:
     """Each call reuses the memory of the state that it was given, rather than holding two."""
     finish(make_job([program(optimizer__lr=rate) for rate in RATES]))
-    (executable,) = pack_module._executables.values()
+    (executable,) = programs._programs.values()
     memory = executable._advance.memory_analysis()  # type: ignore[attr-defined]
     shapes = jax.tree.leaves(jax.eval_shape(lambda lanes: jax.tree.map(_plain, lanes), executable.lanes_shape))
     state = sum(leaf.size * leaf.dtype.itemsize for leaf in shapes)

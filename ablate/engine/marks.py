@@ -1,0 +1,44 @@
+"""What the driver notes in the store about runs whose worker cannot."""
+
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+from ablate.core import Status
+from ablate.store import PackWriter, RunState, Store, now
+
+from .job import PackJob
+
+
+def mark(root: Path, run_ids: Collection[str], status: Status, message: str) -> None:
+    """Note how runs ended, unless the store knows of an end; what they had is kept.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    if not run_ids:
+        return
+    store = Store(root)
+    states: dict[str, RunState] = {}
+    for run_id in run_ids:
+        attempt = store.attempt(run_id)
+        if attempt is None or attempt.state.status is None:
+            step = attempt.state.step if attempt else 0
+            states[run_id] = RunState(step=step, since=step, status=status, message=message)
+    if states:
+        pack_id = f"{time.time_ns():016x}-{status}"
+        PackWriter(store.pack_folder(pack_id), pack_id).flush((), states, updated=now(), step_seconds=None)
+
+
+def without_skipped(job: PackJob) -> PackJob:
+    """The job without runs that the driver marked as skipped after it had made the job."""
+    if not job.made:
+        return job
+    store = Store(Path(job.store))
+    made = f"{job.made:016x}"
+
+    def is_skipped(run_id: str) -> bool:
+        attempt = store.attempt(run_id)
+        return attempt is not None and attempt.state.status == "skipped" and attempt.pack_id > made
+
+    return job.model_copy(update={"runs": tuple(run for run in job.runs if not is_skipped(run.run_id))})

@@ -1,0 +1,85 @@
+"""`Recorder`: puts the results of a pack on disk, in a thread of its own, while the devices go on."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from ablate.store import PackWriter, RunState, now
+
+from . import checkpoint
+from .executable import Lanes
+
+Row = tuple[str, int, str, float]
+"""Run id, step, metric, value."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of some runs, to be written into one file."""
+
+    name: str
+    """The file, inside the pack folder."""
+    lanes: Lanes
+    """A copy that no call of the program takes back; the host reads it when the devices have made it."""
+    rows: Mapping[str, int]
+    """Run id -> its lane."""
+
+
+@dataclass
+class Recorder:
+    """Writes in the order it is told to, one thing after the other.
+
+    What was noted is on disk after the next `flush` and a `wait`. A status that names a state file is written after
+    that file, and files that no status names any more are removed after that.
+    """
+
+    writer: PackWriter
+    _rows: list[Row] = field(default_factory=list)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "ablate-recorder"))
+    _last: Future[None] | None = None
+
+    def add(self, run_id: str, step: int, values: Mapping[str, float]) -> None:
+        """Note metrics of a run."""
+        self._rows.extend((run_id, step, metric, value) for metric, value in values.items())
+
+    def flush(
+        self, runs: Mapping[str, RunState], *, step_seconds: float | None, snapshot: Snapshot | None = None
+    ) -> None:
+        """Write what was noted, and the status `runs`; first the state file that it newly names. Returns at once.
+
+        Raises:
+            StoreError: an earlier write failed.
+        """
+        if self._last is not None and self._last.done():
+            self._last.result()
+        rows, self._rows = self._rows, []
+        previous = self._last
+        self._last = self._pool.submit(self._write, previous, rows, dict(runs), step_seconds, snapshot)
+
+    def wait(self) -> None:
+        """Return when everything is on disk.
+
+        Raises:
+            StoreError: something could not be written.
+        """
+        if self._last is not None:
+            self._last.result()
+
+    def close(self) -> None:
+        """End the thread after what it was told to do."""
+        self._pool.shutdown()
+
+    def _write(
+        self,
+        previous: Future[None] | None,
+        rows: Sequence[Row],
+        runs: Mapping[str, RunState],
+        step_seconds: float | None,
+        snapshot: Snapshot | None,
+    ) -> None:
+        if previous is not None:
+            previous.result()  # after a failed write nothing more is written: a status must not outrun its files
+        if snapshot is not None:
+            checkpoint.save(self.writer.folder / snapshot.name, checkpoint.to_host(snapshot.lanes), snapshot.rows)
+        self.writer.flush(rows, runs, updated=now(), step_seconds=step_seconds)
+        self.writer.prune_states({state.checkpoint for state in runs.values() if state.checkpoint})

@@ -1,0 +1,132 @@
+"""`ablate run` in processes of its own, and what they leave behind."""
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from ablate.store import Store
+
+SPIRALS = """
+question: "What survives a kill?"
+base:
+  problem: {kind: spirals, points: 256, batch: 64}
+  model: {kind: mlp, width: 128, layers: 3}
+  optimizer: {kind: adamw, lr: 1e-3}
+  train: {steps: 4000, eval_every: 500}
+metric: {name: val_loss, goal: minimize}
+seeds: 2
+ablate:
+  optimizer.lr: [3e-3]
+  model.activation: tanh
+run: {checkpoint_every: 250}
+"""
+"""Six runs in two packs, a few seconds each."""
+
+
+class Running:
+    """A driver process; what it prints goes to a file, so that killing it leaves no pipe behind."""
+
+    def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
+        self._log = folder / f"{uuid.uuid4().hex}.log"
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+
+    @property
+    def printed(self) -> str:
+        return self._log.read_text()
+
+    def ends(self, code: int, *, timeout: float = 240) -> str:
+        """Wait for the end, and give what was printed."""
+        try:
+            assert self.process.wait(timeout) == code, self.printed
+        finally:
+            self.process.kill()
+            self.process.wait()
+        return self.printed
+
+    def reaches(self, condition: Callable[[], bool]) -> None:
+        """Wait until the condition holds, while the process lives."""
+        for _ in range(1800):
+            if condition():
+                return
+            assert self.process.poll() is None, self.printed
+            time.sleep(0.05)
+        self.process.kill()
+        pytest.fail(f"waited for a minute and a half; printed: {self.printed}")
+
+
+@dataclass
+class Driver:
+    """`ablate run` in a process of its own, in a folder of the test's own."""
+
+    folder: Path
+    grid: str = SPIRALS
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        (self.folder / "grid.yaml").write_text(self.grid)
+
+    def start(self, *arguments: str, command: str = "run") -> Running:
+        environment = {**os.environ, "ABLATE_TEST_MARK": self.mark, **self.environment}
+        if "XLA_FLAGS" not in self.environment:
+            environment.pop("XLA_FLAGS", None)
+        return Running([sys.executable, "-m", "ablate", command, "grid.yaml", *arguments], self.folder, environment)
+
+    def finish(self, *arguments: str, code: int = 0, command: str = "run") -> str:
+        return self.start(*arguments, command=command).ends(code)
+
+    @property
+    def store(self) -> Store:
+        return Store(self.folder / "runs")
+
+    def steps(self) -> int:
+        """Finished updates that the store knows of, over all runs."""
+        return sum(attempts[-1].state.step for attempts in self.store.attempts.values())
+
+    def statuses(self) -> dict[str, list[str | None]]:
+        """Variant -> status of each of its runs."""
+        runs = self.store.runs(self.store.plan("grid").runs)
+        return {label: part["status"].to_list() for (label,), part in runs.group_by("variant", maintain_order=True)}
+
+    def messages(self) -> dict[str, str]:
+        """Variant -> what the store says of its last run."""
+        runs = self.store.runs(self.store.plan("grid").runs)
+        return dict(runs.select("variant", "message").iter_rows())
+
+    def processes(self, title: bytes) -> list[int]:
+        """Ids of the living processes that this driver started, or that those started, by a part of their title."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if (
+                    title in (folder / "cmdline").read_bytes()
+                    and self.mark.encode() in (folder / "environ").read_bytes()
+                ):
+                    found.append(int(folder.name))
+            except OSError:
+                continue
+        return found
+
+    def workers(self) -> list[int]:
+        """Process ids of the Ray actors that train."""
+        return self.processes(b"PackTrain") or self.processes(b"Trainable")
+
+    def results(self) -> pl.DataFrame:
+        """Every recorded metric, after a look at whether each run is done, once."""
+        store = self.store
+        plan = store.plan("grid")
+        runs = store.runs(plan.runs)
+        assert runs["status"].to_list() == ["done"] * len(plan.runs)
+        for run in plan.runs:
+            assert [attempt.state.status for attempt in store.attempts[run.run_id]].count("done") == 1
+        assert store.damaged == []
+        return store.series(run.run_id for run in plan.runs)
