@@ -224,7 +224,8 @@ def load(folder: Path) -> Any:
     file = np.load(folder / "start.npz")
     names = {".embedding": "embedding", ".position": "position", ".unembedding": "unembedding"}
     for layer in range(LAYERS):
-        names |= {f".blocks[{layer}].{part}": f"{part}{layer}" for part in ("qkv", "out", "up", "down")}
+        paths = {"qkv": "qkv", "out": "out", "up": "mlp.up", "down": "mlp.down"}
+        names |= {f".blocks[{layer}].{path}": f"{part}{layer}" for part, path in paths.items()}
     start = {short: file[long] for long, short in names.items()}
     return start, file["windows"], start["embedding"].shape[1]
 

@@ -48,6 +48,37 @@ class Relu(Activation):
         return jax.nn.relu
 
 
+@ACTIVATIONS.register("squared_relu")
+class SquaredRelu(Activation):
+    """max(x, 0)**2."""
+
+    reference = "So et al. 2021, arXiv:2109.08668 (Primer)"
+
+    def build(self) -> Elementwise:
+        """See `Activation.build`."""
+        return lambda x: jnp.square(jax.nn.relu(x))
+
+
+@ACTIVATIONS.register("silu")
+class Silu(Activation):
+    """x sigmoid(x)."""
+
+    reference = "Elfwing, Uchibe & Doya 2017, arXiv:1702.03118"
+
+    def build(self) -> Elementwise:
+        """See `Activation.build`."""
+        return jax.nn.silu
+
+
+@ACTIVATIONS.register("sigmoid")
+class Sigmoid(Activation):
+    """1 / (1 + exp(-x))."""
+
+    def build(self) -> Elementwise:
+        """See `Activation.build`."""
+        return jax.nn.sigmoid
+
+
 @ACTIVATIONS.register("leaky_relu")
 class LeakyRelu(Activation):
     """x where x > 0, slope * x elsewhere."""

@@ -4,13 +4,13 @@ This is the packing rule of the engine: two run configurations may train as lane
 when ``jax.tree.structure`` of one equals that of the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, ClassVar
 
 import jax
 from jax.tree_util import GetAttrKey
 
-from ablate.core import Budget, Lane, Recording, Spec, canonical_json, is_marked, to_plain
+from ablate.core import Budget, Lane, Recording, Spec, canonical_json, marked_fields, to_plain
 
 _LARGEST_EXACT = 2**24
 """Above this, float32 no longer holds every integer."""
@@ -37,9 +37,9 @@ class Component(Spec):
 
     def model_post_init(self, context: Any, /) -> None:
         """Check that lane fields survive as float32."""
-        for name, info in type(self).model_fields.items():
+        for name in marked_fields(type(self), Lane):
             value = getattr(self, name)
-            if is_marked(info, Lane) and isinstance(value, int) and abs(value) > _LARGEST_EXACT:
+            if isinstance(value, int) and abs(value) > _LARGEST_EXACT:
                 message = f"{name}: {value} is not exact in float32 (at most {_LARGEST_EXACT})"
                 raise ValueError(message)
 
@@ -66,18 +66,33 @@ class _Static:
 
 
 def _flatten_with_keys(component: Component) -> tuple[list[tuple[GetAttrKey, Any]], _Static]:
+    cls = type(component)
+    outside, lanes = marked_fields(cls, Budget, Recording), marked_fields(cls, Lane)
     children: list[tuple[GetAttrKey, Any]] = []
     static: dict[str, Any] = {}
-    for name, info in type(component).model_fields.items():
-        if is_marked(info, Budget) or is_marked(info, Recording):
+    for name in cls.model_fields:
+        if name in outside:
             continue  # outside the program: reading one while training raises AttributeError
         value = getattr(component, name)
-        dynamic = is_marked(info, Lane) or isinstance(value, Component) or _is_mapping_of_components(value)
-        if dynamic:
+        if name in lanes or isinstance(value, Component) or _is_mapping_of_components(value):
             children.append((GetAttrKey(name), dict(value) if isinstance(value, Mapping) else value))
         else:
             static[name] = value
     return children, _Static(tuple(key.name for key, _ in children), static)
+
+
+def static_key(component: Component, part: Callable[[Component], Hashable]) -> Hashable:
+    """A key that is equal for components of equal tree structure, given such keys of the components inside."""
+
+    def key(child: object) -> Hashable:
+        if isinstance(child, Component):
+            return part(child)
+        if isinstance(child, dict):
+            return tuple((name, key(child[name])) for name in sorted(child))
+        return jax.tree.structure(child)
+
+    children, static = _flatten_with_keys(component)
+    return type(component), static, tuple(key(child) for _, child in children)
 
 
 def _unflatten(cls: type[Component], static: _Static, children: Any) -> Component:

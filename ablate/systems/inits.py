@@ -1,5 +1,6 @@
 """Weight initialisation of matrices: one class each."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Annotated
@@ -13,6 +14,8 @@ from ablate.core import Family, Lane
 from .component import Component
 
 Draw = Callable[[Key[Array, ""], tuple[int, int]], Float[Array, "fan_in fan_out"]]
+DrawNamed = Callable[[str, tuple[int, int]], Float[Array, "fan_in fan_out"]]
+"""Draws the matrix of a name, from the stream and by the initialisation that the model gives to that name."""
 
 
 class Init(Component):
@@ -55,6 +58,20 @@ class HeNormal(Init):
         return jax.nn.initializers.he_normal()(key, shape, jnp.float32)
 
 
+@INITS.register("half_he_normal")
+class HalfHeNormal(Init):
+    """Truncated normal with standard deviation sqrt(1 / (2 fan_in)), which is half of `he_normal`.
+
+    The text of journal A calls this he; its code has `he_normal`.
+    """
+
+    reference = "journal A of the shipped systems, May 2024"
+
+    def unit(self, key: Key[Array, ""], shape: tuple[int, int]) -> Float[Array, "fan_in fan_out"]:
+        """See `Init.unit`."""
+        return 0.5 * jax.nn.initializers.he_normal()(key, shape, jnp.float32)
+
+
 @INITS.register("lecun_normal")
 class LecunNormal(Init):
     """Truncated normal with standard deviation sqrt(1 / fan_in)."""
@@ -64,6 +81,20 @@ class LecunNormal(Init):
     def unit(self, key: Key[Array, ""], shape: tuple[int, int]) -> Float[Array, "fan_in fan_out"]:
         """See `Init.unit`."""
         return jax.nn.initializers.lecun_normal()(key, shape, jnp.float32)
+
+
+@INITS.register("truncated_normal")
+class TruncatedNormal(Init):
+    """Normal cut at two standard deviations, divided by sqrt(fan_in): standard deviation 0.88 / sqrt(fan_in).
+
+    The other kinds correct for the cut, this one does not.
+    """
+
+    reference = "midGPT, github.com/AllanYangZhou/midGPT"
+
+    def unit(self, key: Key[Array, ""], shape: tuple[int, int]) -> Float[Array, "fan_in fan_out"]:
+        """See `Init.unit`."""
+        return jax.random.truncated_normal(key, -2.0, 2.0, shape, jnp.float32) / math.sqrt(shape[0])
 
 
 @INITS.register("orthogonal")

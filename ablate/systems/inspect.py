@@ -1,6 +1,7 @@
 """Facts about a run configuration, without training it."""
 
 import math
+from collections.abc import Callable
 
 import jax
 
@@ -21,19 +22,22 @@ def parameter_count(config: Program) -> int:
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(config.parameters(state)))
 
 
-def citations(config: Component) -> dict[str, str]:
-    """Where the components of a configuration come from: ``{"gelu": "Hendrycks & Gimpel 2016", ...}``."""
-    found: dict[str, str] = {}
+def citations(config: Component, part: Callable[[Component], dict[str, str]] | None = None) -> dict[str, str]:
+    """Where the components of a configuration come from: ``{"gelu": "Hendrycks & Gimpel 2016", ...}``.
+
+    Args:
+        config: the configuration.
+        part: the citations of a component inside; by default this function.
+    """
+    found = {config.kind: config.reference} if config.kind and config.reference else {}
 
     def walk(value: object) -> None:
         if isinstance(value, Component):
-            if value.kind and value.reference:
-                found[value.kind] = value.reference
-            for name in type(value).model_fields:
-                walk(getattr(value, name))
+            found.update((part or citations)(value))
         elif isinstance(value, dict):
             for item in value.values():
                 walk(item)
 
-    walk(config)
+    for name in type(config).model_fields:
+        walk(getattr(config, name))
     return found

@@ -1,16 +1,17 @@
 """Lanes: run configurations of one static signature, as one array of their lane fields."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NoReturn
 
 import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from ablate.core import digest
+from ablate.core import Once, digest
 
-from .component import Component
+from .component import Component, static_key
 from .program import Program
 
 
@@ -23,7 +24,7 @@ class Signature:
 
     structure: jax.tree_util.PyTreeDef
 
-    @property
+    @cached_property
     def id(self) -> str:
         """A short digest, stable between processes."""
         return digest(str(self.structure), size=4)
@@ -46,6 +47,29 @@ class Signature:
 def signature(config: Component) -> Signature:
     """The static signature of a validated run configuration."""
     return Signature(jax.tree.structure(config))
+
+
+class Signatures:
+    """`signature` for many configurations that share parts: each part is looked at once, each signature is one object.
+
+    Holds the parts, so it is to live no longer than the call that needs it.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[Hashable, int] = {}
+        self._part = Once(self._number)
+        self._found: dict[int, Signature] = {}
+
+    def of(self, config: Component) -> Signature:
+        """The static signature of a validated run configuration."""
+        number = self._number(config, self._part)
+        if number not in self._found:
+            self._found[number] = signature(config)
+        return self._found[number]
+
+    def _number(self, component: Component, part: Once[Component, int]) -> int:
+        """Equal exactly for components of equal tree structure."""
+        return self._numbers.setdefault(static_key(component, part), len(self._numbers))
 
 
 def hyper(configs: Sequence[Component]) -> Float[np.ndarray, "S H"]:

@@ -63,3 +63,30 @@ class WarmupCosine(Schedule):
             return jnp.where(done < self.warmup, rise, fall)
 
         return factor
+
+
+@SCHEDULES.register("linear_cooldown")
+class LinearCooldown(Schedule):
+    """Linear from 0 to 1 over the warmup, constant, then linear down to `final` at the horizon, constant after it."""
+
+    reference = "Hägele et al. 2024, arXiv:2405.18392"
+
+    warmup: Annotated[int, Lane(), Field(ge=0)] = 0
+    """Length of the warmup, in steps."""
+    horizon: Annotated[int, Lane(), Field(gt=0)] = 1000
+    """Step at which the factor reaches `final`."""
+    cooldown: Annotated[float, Lane(), Field(gt=0, le=1)] = 0.7
+    """Share of the horizon over which the factor falls."""
+    final: Annotated[float, Lane(), Field(ge=0)] = 0.0
+    """Factor from the horizon on."""
+
+    def build(self) -> Factor:
+        """See `Schedule.build`."""
+
+        def factor(step: Int[Array, ""]) -> Float[Array, ""]:
+            done = step.astype(jnp.float32)
+            rise = jnp.minimum((done + 1) / jnp.maximum(self.warmup, 1), 1)
+            left = jnp.clip((self.horizon - done) / (self.cooldown * self.horizon), 0, 1)
+            return rise * (self.final + (1 - self.final) * left)
+
+        return factor

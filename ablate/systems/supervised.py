@@ -8,13 +8,15 @@ import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
+from pydantic import Field
 
-from ablate.core import Metric
+from ablate.core import Added, GridError, Metric
+from ablate.core import Problem as Mistake
 
 from .models import MODELS, Model
 from .models.gpt import GPT
 from .optimizers import OPTIMIZERS, AdamW, Optimizer
-from .problems import PROBLEMS, Problem
+from .problems import PROBLEMS, Batch, Problem
 from .problems.char_lm import CharLM
 from .program import PROGRAMS, Metrics, Program
 from .streams import stream
@@ -39,6 +41,9 @@ class Supervised(Program):
     """The network."""
     optimizer: Annotated[Optimizer, OPTIMIZERS] = AdamW()
     """Turns gradients into updates."""
+    micro_batches: Annotated[int, Field(ge=1), Added()] = 1
+    """Parts that each batch is cut into; the update takes the mean of their gradients. The same update as of the whole
+    batch, to float tolerance and but for dropout's noise, in less memory and more time. Must divide the batch."""
 
     @property
     def recorded(self) -> tuple[Metric, ...]:
@@ -60,6 +65,10 @@ class Supervised(Program):
 
     def init(self, data: Any, key: Key[Array, ""]) -> TrainState:
         """See `Program.init`."""
+        size = jax.eval_shape(self.problem.sample, data, key).inputs.shape[0]
+        if size % self.micro_batches:
+            message = f"micro_batches: {self.micro_batches} does not divide the batch of {size}"
+            raise GridError(Mistake(message, "bad-value", "micro_batches"))
         parameters = self.model.init(self.problem.shapes(), stream(key, "init"))
         return TrainState(jnp.zeros((), jnp.int32), key, parameters, self.optimizer.build().init(parameters))
 
@@ -67,17 +76,32 @@ class Supervised(Program):
         """See `Program.step`."""
         batch = self.problem.sample(data, jax.random.fold_in(stream(state.key, "data"), state.step))
         noise = jax.random.fold_in(stream(state.key, "noise"), state.step)
-
-        def loss_of(parameters: PyTree) -> Float[Array, ""]:
-            return self.problem.loss(self.model.apply(parameters, batch.inputs, key=noise), batch.targets)
-
-        loss, gradients = jax.value_and_grad(loss_of)(state.parameters)
+        loss, gradients = self._gradients(state.parameters, batch, noise)
         norm = optax.tree.norm(gradients)
         updates, optimizer = self.optimizer.build().update(
             self.optimizer.clipped(gradients, norm), state.optimizer, state.parameters
         )
         parameters = optax.apply_updates(state.parameters, updates)
         return TrainState(state.step + 1, state.key, parameters, optimizer), {"train_loss": loss, "grad_norm": norm}
+
+    def _gradients(self, parameters: PyTree, batch: Batch, noise: Key[Array, ""]) -> tuple[Float[Array, ""], PyTree]:
+        """The mean loss of a batch and its gradient."""
+
+        def loss_of(parameters: PyTree, part: Batch, noise: Key[Array, ""]) -> Float[Array, ""]:
+            return self.problem.loss(self.model.apply(parameters, part.inputs, key=noise), part.targets)
+
+        measure, count = jax.value_and_grad(loss_of), self.micro_batches
+        if count == 1:
+            return measure(parameters, batch, noise)
+
+        def add(sums: PyTree, part: tuple[Batch, Key[Array, ""]]) -> tuple[PyTree, None]:
+            return jax.tree.map(jnp.add, sums, measure(parameters, *part)), None
+
+        parts = jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), batch)
+        zeros = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, parameters))
+        sums, _ = jax.lax.scan(add, zeros, (parts, jax.random.split(noise, count)))
+        loss, gradients = jax.tree.map(lambda leaf: leaf / count, sums)
+        return loss, gradients
 
     def evaluate(self, data: Any, state: TrainState) -> Metrics:
         """See `Program.evaluate`."""

@@ -66,7 +66,7 @@ def test_the_overview_has_every_member_and_a_family_every_field() -> None:
             assert f"{cls.kind}  {family.name}\n" in rows
             assert getattr(cls, "reference", "") in rows
     lines = run_main(["components", "optimizer"])[0].splitlines()
-    (momentum,) = (line for line in lines if line.startswith("momentum"))
+    *_, momentum = (line for line in lines if line.startswith("momentum"))
     assert momentum.split("  ")[-1] == "Decay of the accumulated gradient per step."
     assert "number, at least 0, below 1  0.0" in momentum
     assert any("number, above 0 or null" in line and " lane " in line for line in lines if line.startswith("clip"))

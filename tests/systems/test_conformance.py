@@ -6,7 +6,21 @@ import jax.numpy as jnp
 import pytest
 
 from ablate.core import Lane
-from ablate.systems import ACTIVATIONS, INITS, MODELS, PROGRAMS, SCHEDULES, Activation, Shapes
+from ablate.systems import (
+    ACTIVATIONS,
+    ATTENTIONS,
+    DLNS,
+    INITS,
+    MLP_BLOCKS,
+    MODELS,
+    NORMS,
+    OPTIMIZERS,
+    POSITIONS,
+    PROGRAMS,
+    SCHEDULES,
+    Activation,
+    Shapes,
+)
 from ablate.testing import conformance
 
 SHAPES = {"gpt": Shapes(inputs=(12,), outputs=(12, 11), symbols=11), "mlp": Shapes(inputs=(5,), outputs=(3,))}
@@ -34,6 +48,55 @@ def test_init(kind: str) -> None:
 @pytest.mark.parametrize("kind", SCHEDULES.kinds())
 def test_schedule(kind: str) -> None:
     conformance.check_schedule(SCHEDULES.parse(kind))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *OPTIMIZERS.kinds(),
+        {"kind": "adamw", "weight_decay": 0.1, "decay": "independent", "decayed": "all", "lr": 0.01},
+        {"kind": "lion", "weight_decay": 0.1, "decayed": "hidden"},
+        {"kind": "muon", "weight_decay": 0.1, "schedule": "warmup_cosine", "adam_lr": 0.5},
+        {"kind": "sgd", "momentum": 0.9, "schedule": {"kind": "linear_cooldown", "horizon": 40}},
+    ],
+    ids=str,
+)
+def test_optimizer(config: object) -> None:
+    conformance.check_optimizer(OPTIMIZERS.parse(config))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [*NORMS.kinds(), *({"kind": kind, "axis": "block", "weight": "learned"} for kind in ("rms", "layer"))],
+    ids=str,
+)
+def test_norm(config: object) -> None:
+    conformance.check_norm(NORMS.parse(config))
+
+
+@pytest.mark.parametrize("kind", POSITIONS.kinds())
+def test_position(kind: str) -> None:
+    conformance.check_position(POSITIONS.parse(kind))
+
+
+@pytest.mark.parametrize(
+    ("config", "history"),
+    [("masked", None), ("masked", 1), ("masked", 3), ("local", 1), ({"kind": "local", "block": 4}, 4)],
+)
+def test_attention(config: object, history: int | None) -> None:
+    conformance.check_attention(ATTENTIONS.parse(config), history=history)
+
+
+@pytest.mark.parametrize("config", [*MLP_BLOCKS.kinds(), {"kind": "gated", "match": "parameters"}], ids=str)
+def test_mlp_block(config: object) -> None:
+    conformance.check_mlp_block(MLP_BLOCKS.parse(config))
+
+
+@pytest.mark.parametrize(
+    "config", [*DLNS.kinds(), {"kind": "state", "scan": "sequential", "decay_init": "intended"}], ids=str
+)
+def test_dln(config: object) -> None:
+    conformance.check_dln(DLNS.parse(config))
 
 
 @pytest.mark.parametrize("kind", MODELS.kinds())

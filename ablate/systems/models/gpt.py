@@ -1,112 +1,129 @@
-"""char-GPT: the decoder-only transformer of journal A (see docs, systems)."""
-
-from typing import Annotated, Literal
+"""char-GPT: the decoder-only transformer of journals A and C (see docs, systems)."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
-from pydantic import Field, model_validator
+from jaxtyping import Array, Float, Int, Key, PyTree
 
-from ablate.core import GridError, Lane, Problem, refuse
-from ablate.systems.activations import ACTIVATIONS, Activation, Gelu
-from ablate.systems.inits import INITS, GlorotNormal, Init
+from ablate.core import GridError, Problem
+from ablate.systems.inits import DrawNamed
 from ablate.systems.problems import Shapes
 from ablate.systems.streams import stream
 
-from .base import MODELS, Model
-
-_NORM_EPS = 1e-6
-_MASKED = -1e30
-_MOST_ONE_HOT = 1024
-"""Up to this many symbols, embedding by a matrix product beats a gather, whose backward is a scatter-add."""
+from .base import MODELS
+from .embedding import ValueEmbedding, embed, fresh_mixing, fresh_value_embedding, mix
+from .gpt_fields import GPTFields
+from .norms import head_norm
 
 
 class Block(eqx.Module):
-    """Parameters of one layer."""
+    """Parameters of one layer; None where a part has none."""
 
-    qkv: Float[Array, "D 3*D"]
+    qkv: Float[Array, "D+S 3*D"]
     out: Float[Array, "D D"]
-    up: Float[Array, "D F"]
-    down: Float[Array, "F D"]
+    mlp: PyTree[Array]
+    attention_norm: Float[Array, " D"] | None
+    mlp_norm: Float[Array, " D"] | None
+    query_norm: Float[Array, " d"] | None
+    key_norm: Float[Array, " d"] | None
+    dln: PyTree[Array]
+    mixing: Float[Array, " 2+n"] | None
+    value: ValueEmbedding | None
 
 
 class Parameters(eqx.Module):
-    """Parameters of the whole network."""
+    """Parameters of the whole network; None where a part has none."""
 
     embedding: Float[Array, "V D"]
     position: Float[Array, "T D"] | None
     blocks: tuple[Block, ...]
-    unembedding: Float[Array, "D V"]
+    unembedding: Float[Array, "D V"] | None
+    extra_embeddings: tuple[Float[Array, "V D"], ...]
+    embedding_norm: Float[Array, " D"] | None
+    final_norm: Float[Array, " D"] | None
 
 
 @MODELS.register("gpt")
-class GPT(Model):
-    """Pre-norm decoder: causal attention and an MLP per layer, RMS norms without parameters, no biases.
+class GPT(GPTFields):
+    """Pre-norm decoder: causal attention and an MLP per layer, no biases.
 
-    As journal A ran it: the unembedding starts as the transposed embedding and is trained separately; there is no
-    norm before it; queries and keys are normalised per head.
+    With the defaults as journal A ran it: RMS norms without parameters; queries and keys normalised per head; the
+    unembedding starts as the transposed embedding and is trained separately; there is no norm before it.
     """
 
     reference = "journal A of the shipped systems, May 2024; Radford et al. 2019 (GPT-2)"
 
-    layers: Annotated[int, Field(ge=1)] = 2
-    """Blocks."""
-    width: Annotated[int, Field(gt=0)] = 64
-    """Length D of the residual stream."""
-    heads: Annotated[int, Field(gt=0)] = 4
-    """Attention heads; must divide the width."""
-    mlp_ratio: Annotated[int, Field(gt=0)] = 4
-    """Width of the MLP's hidden layer, in units of D."""
-    activation: Annotated[Activation, ACTIVATIONS] = Gelu()
-    """After the MLP's up-projection."""
-    matrices: Annotated[Init, INITS] = GlorotNormal()
-    """Initialisation of every matrix of the blocks; the scales below multiply it."""
-    qk_scale: Annotated[float, Lane()] = 1.0
-    """Multiplies the initial query and key matrices."""
-    v_scale: Annotated[float, Lane()] = 1.0
-    """Multiplies the initial value matrix."""
-    embedding_scale: Annotated[float, Lane()] = 1.0
-    """Standard deviation of the initial embedding, in units of 1/sqrt(D)."""
-    position: Literal["learned", "none"] = "learned"
-    """Absolute position embedding, drawn like the matrices, or nothing."""
-    qk_norm: Literal["per_head", "none"] = "per_head"
-    """LayerNorm without parameters of each query and key over the head's width."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the attention weights and of both branch outputs that is zeroed while training."""
-
-    @model_validator(mode="after")
-    def _heads_divide_width(self) -> "GPT":
-        if self.width % self.heads:
-            message = f"heads: {self.heads} does not divide width: {self.width}"
-            raise refuse(Problem(message, "bad-value", "heads"))
-        return self
+    # --- parameters ------------------------------------------------------------------------------------------------
 
     def init(self, shapes: Shapes, key: Key[Array, ""]) -> Parameters:
         """See `Model.init`."""
         if shapes.symbols is None or shapes.outputs != (*shapes.inputs, shapes.symbols):
             message = "gpt predicts a symbol after each symbol; this problem wants something else, for which mlp may do"
             raise GridError(Problem(message, "bad-value", "model.kind"))
-        draw = self.matrices.build()
-        deviation = self.embedding_scale / self.width**0.5
-        embedding = deviation * jax.random.normal(stream(key, "embedding"), (shapes.symbols, self.width))
-        position = None
-        if self.position == "learned":
-            position = draw(stream(key, "position"), (shapes.inputs[0], self.width))
-        blocks = tuple(self._init_block(stream(key, f"block{index}")) for index in range(self.layers))
-        return Parameters(embedding, position, blocks, embedding.T)
-
-    def _init_block(self, key: Key[Array, ""]) -> Block:
-        draw = self.matrices.build()
-        width, hidden = self.width, self.width * self.mlp_ratio
-        scales = {"q": self.qk_scale, "k": self.qk_scale, "v": self.v_scale}
-        qkv = [scale * draw(stream(key, name), (width, width)) for name, scale in scales.items()]
-        return Block(
-            qkv=jnp.concatenate(qkv, axis=1),
-            out=draw(stream(key, "out"), (width, width)),
-            up=draw(stream(key, "up"), (width, hidden)),
-            down=draw(stream(key, "down"), (hidden, width)),
+        draw, symbols = self._draw(key), shapes.symbols
+        names = ("embedding", *(f"embedding{index + 1}" for index in range(self.extra_embeddings or 0)))
+        embedding, *extra = (self._init_embedding(stream(key, name), symbols) for name in names)
+        return Parameters(
+            embedding=embedding,
+            position=self.position.init(shapes.inputs[0], self.width, draw),
+            blocks=tuple(
+                self._init_block(index, symbols, stream(key, f"block{index}")) for index in range(self.layers)
+            ),
+            unembedding=self._init_unembedding(embedding, draw),
+            extra_embeddings=tuple(extra),
+            embedding_norm=self.embedding_norm.init(self.width),
+            final_norm=self.final_norm.init(self.width),
         )
+
+    def _init_embedding(self, key: Key[Array, ""], symbols: int) -> Float[Array, "V D"]:
+        deviation = self.embedding_scale / self.width**0.5
+        return jnp.asarray(deviation * jax.random.normal(key, (symbols, self.width)))
+
+    def _init_unembedding(self, embedding: Float[Array, "V D"], draw: DrawNamed) -> Float[Array, "D V"] | None:
+        if self.output == "tied":
+            return None
+        symbols, width = embedding.shape
+        start = embedding.T if self.output == "transposed" else draw("unembedding", (width, symbols))
+        return self.output_scale * start
+
+    def _init_block(self, index: int, symbols: int, key: Key[Array, ""]) -> Block:
+        draw, width = self._draw(key), self.width
+        head_weight = jnp.ones(width // self.heads) if self.qk_norm == "per_head_learned" else None
+        has_value = index in self.value_embeddings
+        return Block(
+            qkv=self._init_qkv(draw),
+            out=draw("out", (width, width)),
+            mlp=self.mlp.init(width, width * self.mlp_ratio, draw),
+            attention_norm=self.norm.init(width),
+            mlp_norm=self.norm.init(width),
+            query_norm=head_weight,
+            key_norm=head_weight,
+            dln=self.dln.init(width, draw, stream(key, "dln")),
+            mixing=None if self.extra_embeddings is None else fresh_mixing(1 + self.extra_embeddings),
+            value=fresh_value_embedding(stream(key, "value_embedding"), symbols, width) if has_value else None,
+        )
+
+    def _init_qkv(self, draw: DrawNamed) -> Float[Array, "D+S 3*D"]:
+        rows, width = self.width + self.dln.width, self.width
+        qk_scale = self.qkv_scale * self.qk_scale
+        scales = {"q": qk_scale * self.q_scale, "k": qk_scale * self.k_scale, "v": self.qkv_scale * self.v_scale}
+        if self.qkv == "merged":
+            parts = jnp.split(draw("qkv", (rows, 3 * width)), 3, axis=1)
+        else:
+            parts = [draw(f"qkv.{name}", (rows, width)) for name in scales]
+        return jnp.concatenate([scale * part for scale, part in zip(scales.values(), parts, strict=True)], axis=1)
+
+    def _draw(self, key: Key[Array, ""]) -> DrawNamed:
+        """Matrices from `key`: a name such as ``qkv.k`` is drawn from the stream ``k`` by the initialisation of qkv."""
+
+        def draw(name: str, shape: tuple[int, int]) -> Float[Array, "fan_in fan_out"]:
+            group, _, part = name.partition(".")
+            init = self.inits.get(group, self.matrices)
+            return init.build()(stream(key, part or group), shape)
+
+        return draw
+
+    # --- computation -----------------------------------------------------------------------------------------------
 
     def apply(
         self, parameters: Parameters, inputs: Int[Array, "B T"], *, key: Key[Array, ""] | None
@@ -114,51 +131,71 @@ class GPT(Model):
         """See `Model.apply`."""
         # Activations stay [B*T, D] from here to the logits: one large matrix product per projection, which on CPU
         # is 1.5 times as fast as the same model on [B, T, D] (docs, performance).
+        weights = self._cast(parameters)
         batch, length = inputs.shape
-        residual = _embed(parameters.embedding, inputs.reshape(-1))
-        if parameters.position is not None:
-            residual += jnp.tile(parameters.position[:length], (batch, 1))
-        for index, block in enumerate(parameters.blocks):
+        symbols = inputs.reshape(-1)
+        residual, *extra = (
+            self.embedding_norm.apply(weights.embedding_norm, embed(table, symbols), batch)
+            for table in (weights.embedding, *weights.extra_embeddings)
+        )
+        if weights.position is not None:
+            residual += jnp.tile(weights.position[:length], (batch, 1))
+        sources = (residual, *extra)
+        for index, block in enumerate(weights.blocks):
             noise = None if key is None else stream(key, f"block{index}")
-            residual += self._attention(block, _rms_norm(residual), batch, noise)
-            residual += self._mlp(block, _rms_norm(residual), noise)
-        return (residual @ parameters.unembedding).reshape(batch, length, -1)
+            if block.mixing is not None:
+                residual = mix(block.mixing, residual, sources)
+            residual += self._attention(block, residual, symbols, batch, noise)
+            residual += self._mlp(block, residual, batch, noise)
+        residual = self.final_norm.apply(weights.final_norm, residual, batch)
+        unembedding = weights.embedding.T if weights.unembedding is None else weights.unembedding
+        logits = (residual @ unembedding).astype(jnp.float32)
+        return logits.reshape(batch, length, -1)
+
+    def _cast(self, parameters: Parameters) -> Parameters:
+        """Matrices in the precision of the computation; weights of norms and mixtures stay float32."""
+        cast: Parameters = jax.tree.map(
+            lambda leaf: leaf.astype(self.precision) if leaf.ndim >= 2 else leaf, parameters
+        )
+        return cast
 
     def _attention(
-        self, block: Block, flat: Float[Array, "B*T D"], batch: int, key: Key[Array, ""] | None
+        self,
+        block: Block,
+        residual: Float[Array, "B*T D"],
+        symbols: Int[Array, " B*T"],
+        batch: int,
+        key: Key[Array, ""] | None,
     ) -> Float[Array, "B*T D"]:
-        rows, width = flat.shape
+        rows, width = residual.shape
         length, size = rows // batch, width // self.heads
-        heads = (flat @ block.qkv).reshape(batch, length, 3, self.heads, size).transpose(2, 0, 3, 1, 4)
-        queries, keys, values = heads[0], heads[1], heads[2]
-        if self.qk_norm == "per_head":
-            queries, keys = _layer_norm(queries), _layer_norm(keys)
-        scores = jnp.einsum("bhtd,bhsd->bhts", queries, keys) * size**-0.5
-        causal = jnp.tril(jnp.ones((length, length), bool))
-        weights = jax.nn.softmax(jnp.where(causal, scores, _MASKED), axis=-1)
-        weights = self._drop(weights, key, "attention")
-        mixed = jnp.einsum("bhts,bhsd->bthd", weights, values).reshape(rows, width)
-        return self._drop(mixed @ block.out, key, "attention_out")
+        read = self.dln.apply(block.dln, self.norm.apply(block.attention_norm, residual, batch), batch)
+        heads = (read @ block.qkv).reshape(batch, length, 3, self.heads, size).transpose(2, 0, 3, 1, 4)
+        queries = self.position.rotate(head_norm(self.qk_norm, block.query_norm, heads[0]))
+        keys = self.position.rotate(head_norm(self.qk_norm, block.key_norm, heads[1]))
+        values = heads[2]
+        if block.value is not None:
+            table = embed(block.value.embedding, symbols).reshape(batch, length, self.heads, size)
+            values = mix(block.value.mixing, values, [table.transpose(0, 2, 1, 3)])
+        divisor = size if self.score_norm == "head" else width
+        mixed = self.attention.mix(
+            queries,
+            keys,
+            values,
+            scale=divisor**-0.5 if self.score_scale is None else self.score_scale,
+            history=self.history,
+            drop=lambda weights: self._drop(weights, key, "attention"),
+        )
+        return self._drop(mixed.reshape(rows, width) @ block.out, key, "attention_out")
 
-    def _mlp(self, block: Block, flat: Float[Array, "B*T D"], key: Key[Array, ""] | None) -> Float[Array, "B*T D"]:
-        hidden = self.activation.build()(flat @ block.up)
-        return self._drop(hidden @ block.down, key, "mlp_out")
+    def _mlp(
+        self, block: Block, residual: Float[Array, "B*T D"], batch: int, key: Key[Array, ""] | None
+    ) -> Float[Array, "B*T D"]:
+        rows = self.norm.apply(block.mlp_norm, residual, batch)
+        return self._drop(self.mlp.apply(block.mlp, rows, self.activation.build()), key, "mlp_out")
 
     def _drop(self, values: Float[Array, "..."], key: Key[Array, ""] | None, name: str) -> Float[Array, "..."]:
         if key is None or self.dropout == 0:
             return values
         kept = jax.random.bernoulli(stream(key, name), 1 - self.dropout, values.shape)
         return jnp.where(kept, values / (1 - self.dropout), 0.0)
-
-
-def _embed(table: Float[Array, "V D"], symbols: Int[Array, " N"]) -> Float[Array, "N D"]:
-    count = table.shape[0]
-    return jax.nn.one_hot(symbols, count) @ table if count <= _MOST_ONE_HOT else table[symbols]
-
-
-def _rms_norm(values: Float[Array, "... D"]) -> Float[Array, "... D"]:
-    return values * jax.lax.rsqrt(jnp.mean(jnp.square(values), -1, keepdims=True) + _NORM_EPS)
-
-
-def _layer_norm(values: Float[Array, "... D"]) -> Float[Array, "... D"]:
-    return jax.nn.standardize(values, epsilon=_NORM_EPS)
