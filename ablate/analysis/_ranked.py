@@ -82,6 +82,7 @@ def ranked(
                 more_seeds=judgement.more_seeds,
                 paired=True if item is None else item.paired or item.n == 0,
                 parameters=record.parameters,
+                flops=record.flops,
                 step_ms=pace.get(key),
                 reference=published.get(place.variant),
             )

@@ -79,6 +79,8 @@ class Ranked:
     """Median milliseconds per optimiser update and lane."""
     reference: float | None
     """The published value of this variant, if the grid gives one."""
+    flops: float | None = None
+    """Floating-point operations of one update; None unless the grid asks for the column."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,9 +111,9 @@ def _time(summary: "Summary") -> str:
 
     assumed = ""
     if summary.assumed_seconds is not None:
-        assumed = f"about {duration(summary.assumed_seconds)} at an assumed {ASSUMED_FLOPS / 1e9:g} GFLOP/s per core"
+        assumed = f"{_about(summary.assumed_seconds)} at an assumed {ASSUMED_FLOPS / 1e9:g} GFLOP/s per core"
     if summary.seconds is not None:
-        text = f", about {duration(summary.seconds)} of training as last measured"
+        text = f", {_about(summary.seconds)} of training as last measured"
         text += f", and {count(summary.unmeasured, 'pack')} that never ran here" if summary.unmeasured else ""
         text += f", {assumed}" if assumed else ""
     else:
@@ -191,6 +191,10 @@ def _parts(plan: "Plan") -> str:
     return f"variants = base{plus}" + "".join(f" - {text}" for number, text in removed if number)
 
 
+def _about(seconds: float) -> str:
+    return f"about {duration(seconds)}" if seconds >= 1 else "under 1 s"
+
+
 def duration(seconds: float) -> str:
     """``42 s``, ``3 min 05 s``, ``2 h 07 min``."""
     whole = int(seconds)
@@ -219,9 +223,9 @@ def print_status(record: "PlanRecord", runs: "pl.DataFrame", damaged: Sequence[s
     unended = sum(status is None for status in statuses)
     out.print(f"{count(len(statuses), 'run')}: {', '.join([*words, f'{unended} not ended'] if unended else words)}")
     for message in dict.fromkeys(runs.filter(runs["message"] != "")["message"].to_list()):
-        out.print(message, style="red", markup=False)
+        out.print(message, style="red", markup=False, soft_wrap=True)
     for line in damaged:
-        err.print(f"warning: {line}", style="yellow", markup=False)
+        err.print(f"warning: {line}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _cell(status: str | None, step: int | None, budget: int) -> str:
@@ -237,19 +241,22 @@ def _cell(status: str | None, step: int | None, budget: int) -> str:
 def print_summary(plan: "Plan", outcome: "Outcome", grid: Path, store: Path) -> None:
     """How a run ended, and the command to type next."""
     for line in outcome.damaged:
-        err.print(f"warning: {line}", style="yellow", markup=False)
+        err.print(f"warning: {line}", style="yellow", markup=False, soft_wrap=True)
     for message in dict.fromkeys(outcome.messages):
-        err.print(message, style="red", markup=False)
+        err.print(message, style="red", markup=False, soft_wrap=True)
     where = "" if store == Path("runs") else f" --store {store}"
     diverged = sum(status == "diverged" for status in outcome.statuses.values())
     parts = [f"{len(outcome.statuses) - outcome.failed} of {count(outcome.planned, 'run')} ended"]
     parts += [f"{diverged} of them diverged"] if diverged else []
     parts += [f"{outcome.failed} failed"] if outcome.failed else []
-    if outcome.trained or not outcome.interrupted:
+    parts += [f"{outcome.missing} not ended"] if outcome.missing and not outcome.interrupted else []
+    if outcome.trained or not (outcome.interrupted or outcome.missing):
         parts += [f"{outcome.trained} trained now" if outcome.trained else "nothing was left to train"]
     out.print("; ".join(parts), markup=False)
     if outcome.interrupted:
         out.print(f"interrupted, state saved; resume with: ablate run {grid}{where}", markup=False)
+    elif outcome.missing:
+        out.print(f"when that is mended, go on with: ablate run {grid}{where}", markup=False)
     elif outcome.failed:
         kinds = sorted({status for status in outcome.statuses.values() if status not in {"done", "diverged"}})
         out.print(f"try the failed runs again with: ablate run {grid}{where} --retry {','.join(kinds)}", markup=False)

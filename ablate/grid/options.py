@@ -14,7 +14,7 @@ from .tree import Tree
 
 S = TypeVar("S", bound=Spec)
 
-COLUMNS = ("params", "step_ms")
+COLUMNS = ("params", "flops", "step_ms")
 """Columns of the ranking that a grid may ask for."""
 
 _AT = re.compile(r"last|best|auc|mean_last:[1-9]\d{0,8}|step:\d{1,12}")
@@ -134,6 +134,7 @@ class ReportOptions(Spec):
         tuple[str, ...], BeforeValidator(_to_tuple), AfterValidator(_unique), AfterValidator(_known)
     ] = ()
     """Columns of the ranking to show in any case: ``params``, which otherwise shows only where variants differ in it,
+    ``flops`` (floating-point operations of an update),
     and ``step_ms``, which always shows."""
 
 

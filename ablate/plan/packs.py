@@ -52,7 +52,7 @@ class Pack:
 
 
 def make_packs(runs: Sequence[PlannedRun], *, most_lanes: int = MOST_LANES, workers: int = 1) -> tuple[Pack, ...]:
-    """Group runs by signature, keeping their order, and split each group evenly.
+    """Group runs by signature, split each group evenly, and put the packs in the order of their first runs.
 
     Args:
         runs: in the order in which they are to train.
@@ -67,9 +67,9 @@ def make_packs(runs: Sequence[PlannedRun], *, most_lanes: int = MOST_LANES, work
     while sum(parts.values()) < min(workers, len(runs)):
         widest = max(parts, key=lambda shared: len(groups[shared]) / parts[shared])
         parts[widest] += 1
-    return tuple(
-        Pack(shared, tuple(part)) for shared, members in groups.items() for part in _split(members, parts[shared])
-    )
+    packs = [Pack(shared, tuple(part)) for shared, members in groups.items() for part in _split(members, parts[shared])]
+    place = {run.run_id: index for index, run in enumerate(runs)}
+    return tuple(sorted(packs, key=lambda pack: place[pack.runs[0].run_id]))
 
 
 def _split(members: list[PlannedRun], parts: int) -> list[list[PlannedRun]]:

@@ -13,7 +13,7 @@ from ablate.store import (
     VariantRecord,
     provenance,
 )
-from ablate.systems import citations
+from ablate.systems import Signature, citations, count_flops
 
 from .resolve import Resolved
 from .tuning import Cell, Choice, tuning_record
@@ -81,6 +81,7 @@ def _variants(
     known = citations(first[contexts[0], base.label].config)
     plain, sources = Once(to_plain), Once(citations)
     records = []
+    updates = _Updates()
     for variant in expansion.variants:
         mine = {context: settled[context, variant.label] for context in contexts if (context, variant.label) in settled}
         one = next(iter(mine.values()), first[contexts[0], variant.label])
@@ -94,7 +95,20 @@ def _variants(
                 contexts={context: to_plain(this.config, plain) for context, this in mine.items()},
                 signatures={context: this.signature.id for context, this in mine.items()},
                 parameters=one.parameters,
+                flops=updates.of(one.signature) if "flops" in expansion.grid.report.columns else None,
                 citations=tuple(f"{kind}: {source}" for kind, source in own.items()),
             )
         )
     return records
+
+
+class _Updates:
+    """Operations of one update, counted once per program."""
+
+    def __init__(self) -> None:
+        self._known: dict[Signature, float | None] = {}
+
+    def of(self, shared: Signature) -> float | None:
+        if shared not in self._known:
+            self._known[shared] = count_flops(shared).update
+        return self._known[shared]

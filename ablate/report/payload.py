@@ -63,6 +63,7 @@ def _ranked(row: Ranked) -> Json:
         "failed": row.failed,
         "missing": row.missing,
         "parameters": row.parameters,
+        **({} if row.flops is None else {"flops": row.flops}),
         "step_ms": _finite(row.step_ms),
         "published": _finite(row.reference),
         "seeds": [[seed.seed, _finite(seed.score), _finite(seed.improvement), seed.status] for seed in row.seeds],

@@ -125,6 +125,8 @@ def columns(analysis: Analysis, plan: PlanRecord) -> tuple[Column, ...]:
         some.append(Column("reference", "Published"))
     if len({row.parameters for row in analysis.ranking} - {None}) > 1 or "params" in plan.report.columns:
         some.append(Column("params", "Params"))
+    if "flops" in plan.report.columns and any(row.flops is not None for row in analysis.ranking):
+        some.append(Column("flops", "FLOP", "per update"))
     if any(row.step_ms is not None for row in analysis.ranking):
         some.append(Column("step", "Step", "ms"))
     return tuple(some)
@@ -184,6 +186,7 @@ def _row(row: Ranked, index: int, style: Styles, config: Mapping[str, Any], axis
             _wins(row, baseline),
             Cell("reference", style.reference.text(row.reference), key=row.reference),
             Cell("params", numbers.si(row.parameters), key=row.parameters),
+            Cell("flops", numbers.si(row.flops), key=row.flops),
             Cell("step", numbers.plain(row.step_ms, 3), key=row.step_ms),
         ),
     )

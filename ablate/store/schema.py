@@ -52,6 +52,8 @@ class VariantRecord(Record):
     """Context label -> digest of what its program depends on; variants with equal ones share packs."""
     parameters: int | None = None
     """Trainable numbers, in the first context."""
+    flops: float | None = None
+    """Floating-point operations of one update, in the first context; None unless the grid asks for the column."""
     citations: tuple[str, ...] = ()
     """References of the components that differ from the base."""
 
@@ -196,6 +198,20 @@ class PackRecord(Record):
     devices: int
     compile_seconds: float
     provenance: Provenance
+
+
+class NoteRecord(Record):
+    """``grids/NAME/notes/ID.json``: a remark of the researcher. Never changes."""
+
+    created: str
+    """UTC, ISO 8601."""
+    text: str
+    variant: str = ""
+    """Label of the variant that it is about; empty if it is about the whole grid."""
+    run_id: str = ""
+    """The run that it is about; then `variant`, `context` and `seed` are those of the run."""
+    context: str = ""
+    seed: int | None = None
 
 
 class CalibrationRecord(Record):

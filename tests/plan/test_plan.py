@@ -151,6 +151,19 @@ def test_a_budget_cannot_be_tuned(tmp_path: Path) -> None:
         make_plan(path, Store(tmp_path / "runs"))
 
 
+def test_the_flops_column_is_counted_per_variant_and_only_if_asked(tmp_path: Path) -> None:
+    text = GRID + "ablate: {model.width: [16], optimizer.lr: [1]}\n"
+    store = Store(tmp_path / "runs")
+    plain = make_plan(write(tmp_path, text), store).record
+    assert {variant.flops for variant in plain.variants} == {None}
+    asked = make_plan(write(tmp_path, text + "report: {columns: [flops]}"), store).record
+    base, wide, rate = (variant.flops for variant in asked.variants)
+    assert base == rate
+    assert base is not None
+    assert wide is not None
+    assert wide > 1.5 * base
+
+
 if __name__ == "__main__":
     for each in GRIDS:
         written = json.dumps(golden(each, Path("nowhere")), indent=1, ensure_ascii=False)

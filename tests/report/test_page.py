@@ -2,6 +2,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,16 @@ def test_a_column_without_anything_to_say_is_left_out(analysis: Analysis, plan: 
     assert "reference" in names
     bare = make_analysis(plan, EFFECTS, reference=False)
     assert "reference" not in [column.name for column in table.columns(bare, plan)]
+
+
+def test_the_flops_column_is_there_when_the_grid_asks(analysis: Analysis, plan: PlanRecord) -> None:
+    asked = plan.model_copy(update={"report": plan.report.model_copy(update={"columns": ("flops",)})})
+    assert "flops" not in [column.name for column in table.columns(analysis, asked)]  # an older plan has no counts
+    counted = replace(analysis, ranking=tuple(replace(row, flops=1.25e7) for row in analysis.ranking))
+    assert "flops" in [column.name for column in table.columns(counted, asked)]
+    assert "flops" not in [column.name for column in table.columns(counted, plan)]
+    (group,) = table.groups(counted, asked)
+    assert {cell.text for row in group.rows for cell in row.cells if cell.name == "flops"} == {"12.5\u00a0M"}
 
 
 @pytest.mark.parametrize(
