@@ -58,7 +58,7 @@ def command(a: str, b: str, grid: Path | None, store: Path, as_json: bool) -> No
         shown = of_runs(found, _one_run(a, runs[a]), _one_run(b, runs[b]))
     elif kinds == ["variant", "variant"]:
         plan = _plan_with(found, grid, (a, b))
-        shown = of_variants(found, plan, _label(plan, a), _label(plan, b))
+        shown = of_variants(found, plan, label_of(plan, a), label_of(plan, b))
     else:
         _refuse_kinds((a, b), kinds)
     if as_json:
@@ -155,7 +155,12 @@ def _plan_of(store: "Store", grid: Path) -> "PlanRecord":
     return make_plan(grid, store).record
 
 
-def _label(plan: "PlanRecord", name: str) -> str:
+def label_of(plan: "PlanRecord", name: str) -> str:
+    """The label that a name means in a plan.
+
+    Raises:
+        CommandError: it means none, or several.
+    """
     from ablate.core import CommandError
 
     label, problem = _find(plan, name)

@@ -1,5 +1,6 @@
 """What every layer shares: errors, `Spec`, `Family`, identity, metrics. Imports nothing of ablate."""
 
+from .checkup import Check, Checkup, Finding, examine
 from .errors import (
     AblateError,
     CommandError,
@@ -43,10 +44,13 @@ __all__ = [
     "Added",
     "Budget",
     "CanonicalText",
+    "Check",
+    "Checkup",
     "CommandError",
     "EngineError",
     "ErrorCode",
     "Family",
+    "Finding",
     "Goal",
     "GridError",
     "InputError",
@@ -66,6 +70,7 @@ __all__ = [
     "describe",
     "did_you_mean",
     "digest",
+    "examine",
     "identity_text",
     "is_marked",
     "join_path",

@@ -15,9 +15,9 @@ import vl_convert
 from markupsafe import Markup
 
 from ablate.analysis.types import Analysis
-from ablate.store.schema import PackRecord, PlanRecord
+from ablate.store.schema import NoteRecord, PackRecord, PlanRecord
 
-from . import confirmation, numbers, payload, plots, prose, provenance, table, theme, tuning
+from . import confirmation, notes, numbers, payload, plots, prose, provenance, table, theme, tuning
 from .text import safe_json, sentence, shorten, typeset, yaml_lines
 from .verdicts import CLAIMS, FLAGS, GLYPHS, VERDICTS
 
@@ -29,7 +29,14 @@ POLICY = (
 SCRIPTS = ("core.js", "table.js", "forest.js", "curves.js", "boot.js")
 
 
-def render(analysis: Analysis, plan: PlanRecord, packs: Sequence[PackRecord] = (), *, generated: datetime) -> str:
+def render(
+    analysis: Analysis,
+    plan: PlanRecord,
+    packs: Sequence[PackRecord] = (),
+    *,
+    generated: datetime,
+    remarks: Sequence[NoteRecord] = (),
+) -> str:
     """The whole page as HTML text. The same input gives the same bytes.
 
     Args:
@@ -37,6 +44,7 @@ def render(analysis: Analysis, plan: PlanRecord, packs: Sequence[PackRecord] = (
         plan: the grid: its question, text, metric and provenance.
         packs: how the runs were trained; shown with the provenance.
         generated: when the page was made, with its time zone.
+        remarks: what the researcher noted, oldest first; without any the page has no section for them.
     """
     with ThreadPoolExecutor(max_workers=1) as pool:
         library = pool.submit(_library)
@@ -48,6 +56,8 @@ def render(analysis: Analysis, plan: PlanRecord, packs: Sequence[PackRecord] = (
         if tuned or confirmed:
             data["selection"] = choices = payload.selection(analysis, tuned, confirmed)
             style, scripts = [*style, "selection.css"], [*scripts, "selection.js"]
+        if remarks:
+            style = [*style, "notes.css"]
         values = _values(analysis, plan, packs, generated) | {
             "style": Markup(theme.css() + "".join(map(_asset, style))),
             "script": Markup("\n".join(map(_asset, scripts))),
@@ -58,6 +68,7 @@ def render(analysis: Analysis, plan: PlanRecord, packs: Sequence[PackRecord] = (
             "curves": data["curves"],
             "tuning": tuned,
             "confirmation": confirmed,
+            "notes": notes.lines(remarks),
             "stills": {one["id"]: tuning.still(one) for one in choices["tuned"]}
             | {one["id"]: plots.still(one) for one in choices["both"]},
             "library": library.result(),

@@ -54,7 +54,13 @@ def forests(analysis: Analysis, plan: PlanRecord) -> list[Json]:
 
 def still(chart: Json) -> Markup:
     """A forest plot as a picture, for readers without JavaScript; at most the first `STILL_ROWS` variants."""
-    rows = chart["data"]["rows"][:STILL_ROWS]
+    part = first(chart, STILL_ROWS)
+    return spec.static_svg(part["spec"], part["data"], width=900, label=chart["label"], name=f"still-{chart['number']}")
+
+
+def first(chart: Json, count: int) -> Json:
+    """A forest plot of at most the first `count` variants."""
+    rows = chart["data"]["rows"][:count]
     kept = {row["variant"] for row in rows}
     data = {
         name: [row for row in some if "variant" not in row or row["variant"] in kept]
@@ -71,7 +77,7 @@ def still(chart: Json) -> Markup:
         for layer in chart["spec"]["layer"]
     ]
     whole = chart["spec"] | {"layer": layers, "height": forest.ROW * len(rows)}
-    return spec.static_svg(whole, data, width=900, label=chart["label"], name=f"still-{chart['number']}")
+    return chart | {"spec": whole, "data": data}
 
 
 def slopes(analysis: Analysis, plan: PlanRecord) -> Json | None:

@@ -3,6 +3,7 @@
 from .atomic import replacing, write_text
 from .differences import ABSENT, Absent, Difference, PlanDifference, SharedVariant, differences, plan_difference
 from .find import PlannedPlace, find_runs, plans
+from .health import check_store
 from .lock import held
 from .provenance import now, provenance
 from .schema import (
@@ -13,6 +14,7 @@ from .schema import (
     CandidateRecord,
     ConfirmationRecord,
     MetricRecord,
+    NoteRecord,
     PackRecord,
     PackStatus,
     PlanRecord,
@@ -41,6 +43,7 @@ __all__ = [
     "ConfirmationRecord",
     "Difference",
     "MetricRecord",
+    "NoteRecord",
     "PackRecord",
     "PackStatus",
     "PackWriter",
@@ -57,6 +60,7 @@ __all__ = [
     "TuningRecord",
     "TuningRunRecord",
     "VariantRecord",
+    "check_store",
     "differences",
     "find_runs",
     "held",

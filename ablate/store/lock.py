@@ -38,7 +38,7 @@ def held(path: Path) -> Iterator[None]:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
             break
         except FileExistsError:
-            owner = _living_owner(path)
+            owner = living_owner(path)
             if owner:
                 message = f"another ablate run is training this grid ({owner}); wait for it, or stop it first"
                 raise StoreError(message) from None
@@ -75,7 +75,8 @@ def _keep_renewing(path: Path, stop: threading.Event) -> None:
             continue  # a full disk must not end a run; the next beat may succeed
 
 
-def _living_owner(path: Path) -> str | None:
+def living_owner(path: Path) -> str | None:
+    """Who holds a lock, in words; None if nobody who is still there."""
     try:
         record = json.loads(path.read_text("utf-8"))
         host, pid, beat = str(record["host"]), int(record["pid"]), float(record["beat"])
@@ -89,11 +90,12 @@ def _living_owner(path: Path) -> str | None:
             return None
     name = f"process {pid} on {host}"
     if host == socket.gethostname():
-        return name if pid != os.getpid() and _is_alive(pid) else None
+        return name if pid != os.getpid() and is_alive(pid) else None
     return name if time.time() - beat < STALE_SECONDS else None
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether this host has such a process."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

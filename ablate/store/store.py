@@ -4,6 +4,7 @@
       store.json                        format version
       grids/NAME/plan.json              what the last `ablate run` of the grid planned
       grids/NAME/confirmation.json      what the last `ablate confirm` of the grid planned
+      grids/NAME/notes/ID.json          remarks of the researcher, one file each
       grids/NAME/lock                   while a driver trains it
       calibration/ID.json               the lane strategy that was the fastest for a signature on a device
       packs/ID/pack.json                one attempt to train some runs together
@@ -15,6 +16,7 @@ Runs are found by id, whatever grid planned them, so two grids that ask for the 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,6 +35,7 @@ from .schema import (
     SERIES,
     CalibrationRecord,
     ConfirmationRecord,
+    NoteRecord,
     PackRecord,
     PackStatus,
     PlanRecord,
@@ -91,6 +94,12 @@ class Store:
         """Record what confirms a grid; the previous confirmation is replaced."""
         write_text(self.grid_folder(name) / "confirmation.json", confirmation.model_dump_json(indent=1))
 
+    def write_note(self, name: str, note: NoteRecord) -> None:
+        """Add a remark to a grid; the same one at the same second is kept once."""
+        moment = re.sub(r"[^0-9T]", "", note.created.partition("+")[0])
+        path = self.grid_folder(name) / "notes" / f"{moment}-{digest(note.model_dump(), size=4)}.json"
+        write_text(path, note.model_dump_json(indent=1))
+
     def write_calibration(self, record: CalibrationRecord) -> None:
         """Record which strategy was the fastest."""
         path = self._calibration_path(record.signature, record.device, record.devices)
@@ -127,6 +136,12 @@ class Store:
     def confirmation(self, name: str) -> ConfirmationRecord | None:
         """The confirmation of a grid, if there is one."""
         return self._record(self.grid_folder(name) / "confirmation.json", ConfirmationRecord)
+
+    def notes(self, name: str) -> tuple[NoteRecord, ...]:
+        """The remarks on a grid, oldest first."""
+        paths = sorted((self.grid_folder(name) / "notes").glob("*.json"))
+        found = [record for path in paths if (record := self._record(path, NoteRecord))]
+        return tuple(sorted(found, key=lambda note: note.created))
 
     def calibration(self, signature: str, device: str, devices: int) -> CalibrationRecord | None:
         """What was measured for a signature on so many devices of a kind, if anything was."""

@@ -1,0 +1,48 @@
+"""One grid of a store, read and analysed."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from ablate.analysis import Analysis, analyze
+from ablate.store import ConfirmationRecord, NoteRecord, PackRecord, PlanRecord, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything that a report needs."""
+
+    plan: PlanRecord
+    confirmation: ConfirmationRecord | None
+    runs: pl.DataFrame
+    """Schema ``RUNS``: the runs that rank, those that tune and those that confirm, in this order."""
+    series: pl.DataFrame
+    """Schema ``SERIES``, of the same runs."""
+    packs: tuple[PackRecord, ...]
+    """Those in which they were trained."""
+    notes: tuple[NoteRecord, ...]
+    analysis: Analysis
+
+
+def read_grid(store: Store, name: str) -> Reading:
+    """Read and analyse a grid as it was last run.
+
+    Raises:
+        NoResultsError: it was never run in this store.
+    """
+    plan, confirmation = store.plan(name), store.confirmation(name)
+    planned = [*plan.runs]
+    planned += plan.tuning.runs if plan.tuning else ()
+    planned += confirmation.runs if confirmation else ()
+    runs = store.runs(planned)
+    series = store.series(run.run_id for run in planned)
+    used = set(runs["pack_id"].drop_nulls())
+    return Reading(
+        plan=plan,
+        confirmation=confirmation,
+        runs=runs,
+        series=series,
+        packs=tuple(pack for pack in store.packs() if pack.pack_id in used),
+        notes=store.notes(name),
+        analysis=analyze(plan, runs, series, confirmation=confirmation),
+    )
