@@ -53,7 +53,10 @@ def save(path: Path, host: Lanes, rows: Mapping[str, int]) -> None:
     arrays = {name: np.ascontiguousarray(np.asarray(leaf)[chosen]) for name, leaf in _named(host)}
     digests = {f"blake2b {name}": _digest(array) for name, array in arrays.items()}
     with replacing(path) as temporary:
-        save_file(arrays, temporary, {"runs": json.dumps(list(rows)), **digests})
+        try:
+            save_file(arrays, temporary, {"runs": json.dumps(list(rows)), **digests})
+        except SafetensorError as error:  # a full disk, say
+            raise OSError(str(error)) from error
 
 
 def load(path: Path, run_id: str, like: Lanes) -> Lanes:
@@ -76,6 +79,23 @@ def load(path: Path, run_id: str, like: Lanes) -> Lanes:
         message = f"{path}: cannot be read ({error}); an older state is used if there is one"
         raise StoreError(message) from error
     return cast(Lanes, jax.tree.unflatten(jax.tree.structure(like), leaves))
+
+
+def verify(path: Path) -> None:
+    """Read a whole file that `save` wrote.
+
+    Raises:
+        StoreError: it is torn or damaged.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata()
+            for name in file.keys():  # noqa: SIM118 (it is no mapping)
+                array = file.get_tensor(name)
+                _verified(array, name, metadata, array)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        message = f"{path}: cannot be read ({error})"
+        raise StoreError(message) from error
 
 
 def _verified(array: NDArray, name: str, metadata: Mapping[str, str], shape: Array) -> NDArray:

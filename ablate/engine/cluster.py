@@ -63,14 +63,17 @@ class Cluster:
         try:
             both: tuple[Future[Any], ...] = (working, self._pulse.lost)
             wait(both, return_when=FIRST_COMPLETED)
-            if working.done() and working.exception():  # perhaps only what follows from the loss
+            if working.done() and _is_of_ray(working.exception()):  # perhaps only what follows from the loss
                 wait((self._pulse.lost,), timeout=self._pulse.seconds_to_notice)
         except BaseException:
             self._abandon(working)
             raise
         if self._pulse.lost.done():
             self._abandon(working)
-            message = f"Ray's {self._pulse.lost.result()} does not answer any more; what was saved is kept: run again"
+            message = (
+                f"Ray's {self._pulse.lost.result()} does not answer any more; "
+                "what was saved is kept, and the same command goes on from there"
+            )
             raise EngineError(message)
         return working.result()
 
@@ -125,6 +128,10 @@ def _ray(address: str | None, abandoned: threading.Event) -> Iterator[None]:
     finally:
         _close(ray.shutdown, patient=not abandoned.is_set())
         over.set()
+
+
+def _is_of_ray(error: BaseException | None) -> bool:
+    return error is not None and type(error).__module__.startswith("ray.")
 
 
 def _close(shutdown: Callable[[], None], *, patient: bool) -> None:

@@ -1,6 +1,6 @@
 """`Tally`: takes in what packs report, and does what the grid wants done about failures."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -80,18 +80,19 @@ class Tally:
     def _failed(self, report: PackReport) -> None:
         self.messages[report.message] = None
         for status in ("error", "oom", "lost", "timeout"):
-            self._mark([lane.run_id for lane in report.lanes if lane.status == status], status, report.message)
+            lanes = {lane.run_id: lane.steps for lane in report.lanes if lane.status == status}
+            self._mark(lanes, status, report.message)
         raised = {lane.run_id for lane in report.lanes if lane.status == "error"}
         if raised and self._options.on.error == "stop_all":
             self._stop.request()
         elif raised and self._options.on.error == "stop_variant":
-            unwanted = {run.run_id for run in self._stages.of_variants_of(raised, but=self._started)}
+            unwanted = {run.run_id: run.steps for run in self._stages.of_variants_of(raised, but=self._started)}
             self._queue.drop(lambda run: run.run_id in unwanted)
             self._mark(unwanted, "skipped", STOPPED)
 
-    def _mark(self, run_ids: Collection[str], status: Status, message: str) -> None:
+    def _mark(self, budgets: Mapping[str, int], status: Status, message: str) -> None:
         try:
-            mark(self._root, run_ids, status, message)
+            mark(self._root, budgets, status, message)
         except StoreError as error:
             self._store_failed(str(error))
 

@@ -1,7 +1,7 @@
 """What the driver notes in the store about runs whose worker cannot."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 
 from ablate.core import Status
@@ -10,19 +10,25 @@ from ablate.store import PackWriter, RunState, Store, now
 from .job import PackJob
 
 
-def mark(root: Path, run_ids: Collection[str], status: Status, message: str) -> None:
-    """Note how runs ended, unless the store knows of an end; what they had is kept.
+def mark(root: Path, budgets: Mapping[str, int], status: Status, message: str) -> None:
+    """Note how runs ended, unless the store knows that or of a result; what they had is kept.
+
+    Args:
+        root: the store.
+        budgets: run id -> its steps.
+        status: how they ended.
+        message: why.
 
     Raises:
         StoreError: the store cannot be written.
     """
-    if not run_ids:
+    if not budgets:
         return
     store = Store(root)
     states: dict[str, RunState] = {}
-    for run_id in run_ids:
+    for run_id, budget in budgets.items():
         attempt = store.attempt(run_id)
-        if attempt is None or attempt.state.status is None:
+        if not store.has_ended(run_id, budget) and (attempt is None or attempt.state.status != status):
             step = attempt.state.step if attempt else 0
             states[run_id] = RunState(step=step, since=step, status=status, message=message)
     if states:

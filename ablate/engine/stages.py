@@ -99,17 +99,14 @@ class Stages:
             if (attempt := self._store.attempt(run.run_id)) and attempt.state.status in wanted
         }
 
-    def _stopped(self) -> list[str]:
-        """Runs that are not to be started because their variant had an error before."""
+    def _stopped(self) -> dict[str, int]:
+        """Runs that are not to be started because their variant had an error before, and their budgets."""
         if self.plan.grid.run.on.error != "stop_variant":
-            return []
+            return {}
         failed = self._failed("error")
         variants = {run.variant for run in self.plan.runs if run.run_id in failed}
-        return [
-            run.run_id
-            for run in self.plan.runs
-            if run.variant in variants and run.run_id not in failed | self.plan.ended
-        ]
+        done = failed | self.plan.ended
+        return {run.run_id: run.steps for run in self.plan.runs if run.variant in variants and run.run_id not in done}
 
     def _added(self, job: PackJob) -> PackJob:
         can_be_skipped = self.plan.grid.run.on.error == "stop_variant"

@@ -3,16 +3,17 @@
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from ablate.core import Status
+from ablate.core import EngineError, Status
 
 from .cluster import Cluster
 from .job import PackJob, PackReport
 from .queue import JobQueue
 from .slots import Resources, Slots
+from .watch import Abandoned, Watch
 
 _MOST_TRIALS = 10**9
 """The queue decides how many there are."""
@@ -36,16 +37,23 @@ def run_on_ray(
         resources: what the grid asks for.
 
     Raises:
-        EngineError: Ray is gone.
+        EngineError: Ray is gone, or cannot write its temporary files.
     """
-    cluster.run(lambda abandoned: _fit(queue, _Watch(queue, on_report, on_loss, resources, abandoned), cluster.slots))
+
+    def fit(abandoned: threading.Event) -> None:
+        watch = Watch(queue, on_report, on_loss, resources, abandoned)
+        try:
+            _fit(queue, watch, cluster.slots)
+        except OSError as error:
+            if error is watch.raised:
+                raise
+            message = f"Ray cannot write its temporary files: {error}"
+            raise EngineError(message) from error
+
+    cluster.run(fit)
 
 
-class Abandoned(BaseException):
-    """Ends Tune's loop from inside. Not an `Exception`, for which Tune would first wait for its actors."""
-
-
-def _fit(queue: JobQueue, watch: "_Watch", slots: Slots) -> None:
+def _fit(queue: JobQueue, watch: Watch, slots: Slots) -> None:
     from ray import tune
 
     # So many trials are prepared ahead. With fewer, of two workers that end a pack at the same time only one would be
@@ -66,15 +74,16 @@ def _fit(queue: JobQueue, watch: "_Watch", slots: Slots) -> None:
                 name="ablate",
                 storage_path=scratch,
                 verbose=0,
+                # or Tune saves at the end, into a folder that other nodes do not have
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=watch.resources.max_restarts),
                 callbacks=[watch.callback()],
             ),
         )
-        try:
+        with suppress(Abandoned):
             tuner.fit()
-        except Abandoned:
-            if watch.raised:
-                raise watch.raised from None
+    if watch.raised:
+        raise watch.raised
 
 
 def _trainable(slots: Slots) -> Any:
@@ -104,105 +113,8 @@ def _suggesting(queue: JobQueue) -> Any:
         def save(self, checkpoint_path: str) -> None:
             """Nothing: `Tuner.restore` is never used."""
 
+        def __reduce__(self) -> Any:
+            # Tune pickles it for that, too, and the queue leads to a live display, which cannot be pickled.
+            return Searcher, ()
+
     return Suggest()
-
-
-class _Watch:
-    """Passes reports on, kills workers that hang, and says what became of packs whose workers are gone."""
-
-    def __init__(
-        self,
-        queue: JobQueue,
-        on_report: Callable[[PackReport], None],
-        on_loss: Callable[[PackJob, Status, str], None],
-        resources: Resources,
-        abandoned: threading.Event,
-    ) -> None:
-        self.resources = resources
-        self.raised: BaseException | None = None
-        """By a function that is called with reports; Tune would make an error of its own of it."""
-        self._queue = queue
-        self._on_report = on_report
-        self._on_loss = on_loss
-        self._abandoned = abandoned
-        self._seen: dict[str, float] = {}
-        """Trial id -> when it last made progress, while it has a worker."""
-        self._killed: set[str] = set()
-        """Trials whose last worker was killed because it hung."""
-
-    def step(self, trials: Any) -> None:
-        """Look after all trials; Tune calls this several times a second."""
-        import ray
-
-        if self._abandoned.is_set():
-            raise Abandoned
-        for trial in trials:
-            worker = trial.temporary_state.ray_actor
-            if worker is None or trial.is_finished():
-                self._seen.pop(trial.trial_id, None)
-                continue
-            since = time.monotonic() - self._seen.setdefault(trial.trial_id, time.monotonic())
-            if self.resources.timeout is not None and since > self.resources.timeout:
-                self._killed.add(trial.trial_id)
-                self._seen[trial.trial_id] = time.monotonic()
-                ray.kill(worker)
-
-    def result(self, trial: Any, text: str) -> None:
-        self._seen[trial.trial_id] = time.monotonic()
-        self._killed.discard(trial.trial_id)
-        self._call(lambda: self._on_report(PackReport.model_validate_json(text)))
-
-    def recovered(self, trial: Any) -> None:
-        self._seen.pop(trial.trial_id, None)
-
-    def lost(self, trial: Any) -> None:
-        job = PackJob.model_validate_json(trial.config["job"])
-        self._call(lambda: self._on_loss(job, *self._reason(trial)))
-        self._queue.ended()
-
-    def _call(self, function: Callable[[], None]) -> None:
-        try:
-            function()
-        except BaseException as error:
-            self.raised = error
-            raise Abandoned from error
-
-    def _reason(self, trial: Any) -> tuple[Status, str]:
-        from ray.exceptions import ActorDiedError, RayTaskError
-
-        times = f"{trial.num_failures} times" if trial.num_failures > 1 else "once"
-        if trial.trial_id in self._killed:
-            return "timeout", f"its worker made no progress for {self.resources.timeout:g} s and was killed, {times}"
-        error = trial.get_pickled_error()
-        if isinstance(error, RayTaskError) or (isinstance(error, ActorDiedError) and error.actor_init_failed):
-            return "error", f"its worker failed {times}: {_last_line(error)}"
-        return "lost", f"its worker process died {times} (killed, or out of memory)"
-
-    def callback(self) -> Any:
-        """The same as Tune wants it."""
-        from ray import tune
-
-        watch = self
-
-        class Callback(tune.Callback):
-            def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:
-                watch.step(trials)
-
-            def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
-                watch.result(trial, result["report"])
-
-            def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-                watch.recovered(trial)
-
-            def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-                watch.lost(trial)
-
-            def __reduce__(self) -> Any:
-                # Tune pickles its callbacks for Tuner.restore, which is never used; a live display cannot be pickled.
-                return tune.Callback, ()
-
-        return Callback()
-
-
-def _last_line(error: Exception) -> str:
-    return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)

@@ -55,7 +55,7 @@ def test_the_whole_way(tmp_path: Path) -> None:
     assert "9 runs: 3 done, 6 not ended" in printed
     printed, _ = ablate(tmp_path, "plan", "grid.yaml")
     assert (
-        "remaining: 6 runs, 240 run-steps, about 0 s of training as last measured, and 1 pack that never ran" in printed
+        "remaining: 6 runs, 240 run-steps, under 1 s of training as last measured, and 1 pack that never ran" in printed
     )
 
     printed, _ = ablate(tmp_path, "report", "grid.yaml")

@@ -20,13 +20,13 @@ base:
   problem: {kind: spirals, points: 256, batch: 64}
   model: {kind: mlp, width: 128, layers: 3}
   optimizer: {kind: adamw, lr: 1e-3}
-  train: {steps: 4000, eval_every: 500}
+  train: {steps: 2000, eval_every: 500}
 metric: {name: val_loss, goal: minimize}
 seeds: 2
 ablate:
   optimizer.lr: [3e-3]
   model.activation: tanh
-run: {checkpoint_every: 250}
+run: {checkpoint_every: 250, lanes: map}
 """
 """Six runs in two packs, a few seconds each."""
 
@@ -118,7 +118,7 @@ class Driver:
 
     def workers(self) -> list[int]:
         """Process ids of the Ray actors that train."""
-        return self.processes(b"PackTrain") or self.processes(b"Trainable")
+        return self.processes(b"ray::PackTrainable") or self.processes(b"ray::ResourceTrainable")
 
     def results(self) -> pl.DataFrame:
         """Every recorded metric, after a look at whether each run is done, once."""
