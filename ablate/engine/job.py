@@ -11,8 +11,8 @@ LaneStrategy = Literal["auto", "vmap", "map", "map:8"]
 
 
 def lane_strategy(lanes: str) -> LaneStrategy:
-    """What ``run.lanes`` of a grid asks of a pack."""
-    asked: dict[str, LaneStrategy] = {"strict": "map", "map": "map", "vmap": "vmap"}
+    """What ``run.lanes`` of a grid asks of a pack, or what a pack records; ``auto`` for anything else."""
+    asked: dict[str, LaneStrategy] = {"strict": "map", "map": "map", "map:8": "map:8", "vmap": "vmap"}
     return asked.get(lanes, "auto")
 
 

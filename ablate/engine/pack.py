@@ -18,7 +18,7 @@ from ablate.systems import PROGRAMS, hyper, signature
 
 from . import checkpoint
 from .executable import Executable, Lanes, Report
-from .job import PackJob, PackReport, Phase
+from .job import LaneStrategy, PackJob, PackReport, Phase, lane_strategy
 from .programs import calibrated, compiled, forget_programs, is_compiled
 from .raised import in_short, is_out_of_memory
 from .recorder import Recorder, Snapshot
@@ -212,13 +212,23 @@ class _Pack:
         rows = np.stack([run.hyper for run in first])
         seeds = np.asarray([run.job.seed for run in first], np.int32)
         steps = max(run.steps for run in self.job.runs)
-        found = calibrated(signature(configs[0]), rows, seeds, self.job.strategy, steps, self.store)
+        found = calibrated(signature(configs[0]), rows, seeds, self._strategy(), steps, self.store)
         self.executable, self.compile_seconds = found.executable, found.seconds
         self.most = len(first)
         self.slots = [None] * self.executable.width
         self.hyper = np.resize(rows, (self.executable.width, rows.shape[1]))
         self.seeds = np.zeros(self.executable.width, np.int32)
         self.state = self._fill(range(self.most))
+
+    def _strategy(self) -> LaneStrategy:
+        """What the grid asks for; if it leaves the choice to us, what runs that go on here were trained with so far."""
+        if self.job.strategy == "auto":
+            for run in self.runs:
+                attempt = self.store.attempt(run.job.run_id)
+                record = self.store.pack(attempt.pack_id) if attempt and attempt.state.checkpoint else None
+                if record is not None:
+                    return lane_strategy(record.strategy)
+        return self.job.strategy
 
     def _arrange(self) -> None:
         """Between two calls: a lane whose run has ended takes the next run, or is left out if that saves time."""

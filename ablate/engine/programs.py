@@ -11,7 +11,7 @@ from ablate.systems import Signature
 
 from .compile_cache import use_compile_cache
 from .executable import Executable, Strategy, executable_for
-from .job import LaneStrategy
+from .job import LaneStrategy, lane_strategy
 
 MOST_PROGRAMS = 4
 """Compiled programs that a worker keeps, with their data; packs of one signature follow each other."""
@@ -87,7 +87,7 @@ def calibrated(
     device = str(default.devices[0].device_kind)
     known = store.calibration(shared.id, device, len(default.devices))
     if known is not None:
-        return compiled(shared, lanes, _strategy(known.chosen))
+        return compiled(shared, lanes, lane_strategy(known.chosen))
     found = compiled(shared, lanes, default.strategy)
     if lanes == 1 or steps < _LEAST_STEPS:
         return found
@@ -120,11 +120,6 @@ def _others(default: Executable, lanes: int) -> list[Strategy]:
     if default.strategy == "map" and lanes >= 16 * len(default.devices):
         others.append("map:8")
     return others
-
-
-def _strategy(name: str) -> LaneStrategy:
-    known: dict[str, LaneStrategy] = {"vmap": "vmap", "map": "map", "map:8": "map:8"}
-    return known.get(name, "auto")
 
 
 def _measure(

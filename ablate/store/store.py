@@ -150,6 +150,10 @@ class Store:
     def _calibration_path(self, signature: str, device: str, devices: int) -> Path:
         return self.root / "calibration" / f"{signature}-{digest([device, devices], size=4)}.json"
 
+    def pack(self, pack_id: str) -> PackRecord | None:
+        """The record of one attempt, if it can be read."""
+        return self._record(self.pack_folder(pack_id) / "pack.json", PackRecord)
+
     def packs(self) -> tuple[PackRecord, ...]:
         """Every attempt, oldest first."""
         paths = sorted(self.root.glob("packs/*/pack.json"))

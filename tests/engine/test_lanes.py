@@ -162,6 +162,17 @@ class TestCalibration:
         assert self.strategies(forced) == ["map", "vmap"]
         assert measured == []
 
+    def test_a_run_goes_on_as_it_began(
+        self, make_job: MakeJob, measured: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The first part was too short to be measured; what is left of it is not measured either."""
+        finish(make_job(configs(*RATES), strategy="auto", steps=30))
+        longer = make_job(configs(*RATES), strategy="auto", steps=300, eval_every=300)
+        monkeypatch.setattr(programs, "WORTH_CALIBRATING", 0.0)
+        finish(longer)
+        assert self.strategies(longer) == ["map", "map"]
+        assert measured == []
+
     def test_the_real_clock_gives_a_pace(self, make_job: MakeJob) -> None:
         job = make_job(configs(*RATES), strategy="map", steps=10)
         finish(job)
