@@ -4,14 +4,29 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from ablate.core import digest, run_id, to_identity, to_plain
-from ablate.engine import PackJob, RunJob
+from ablate.engine import PackJob, PackReport, RunJob
+from ablate.engine.pack import train
 from ablate.store import Store
 from ablate.systems import PROGRAMS
 
 MakeJob = Callable[..., PackJob]
+
+
+def finish(job: PackJob) -> list[PackReport]:
+    """Train a pack to its end, in this process."""
+    return list(train(job))
+
+
+def series(job: PackJob) -> pl.DataFrame:
+    """What its runs recorded; nothing may be damaged."""
+    store = Store(Path(job.store))
+    frame = store.series(run.run_id for run in job.runs)
+    assert store.damaged == []
+    return frame
 
 
 def program(**changes: Any) -> dict[str, Any]:

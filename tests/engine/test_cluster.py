@@ -14,7 +14,11 @@ import pytest
 
 from .driving import SPIRALS, Driver
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # Ray's cluster utility forks this process, in which other tests may have started JAX, and replaces the child at once.
+    pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning"),
+]
 
 SEEN = '''
 """Writes down where it was imported."""

@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ablate.engine import PackJob, PackReport, programs
+from ablate.engine import PackJob, programs
 from ablate.engine import pack as pack_module
 from ablate.engine.executable import Executable
 from ablate.engine.pack import train
 from ablate.store import Store
 
-from .conftest import MakeJob, program
+from .conftest import MakeJob, finish, program, series
 
 RATES = (0.003, 0.01, 0.03, 0.002, 0.02, 0.05, 0.001)
 WILD = 1e30
@@ -27,17 +27,6 @@ def _fresh_programs() -> Iterator[None]:
     programs.forget_programs()
     yield
     programs.forget_programs()
-
-
-def finish(job: PackJob) -> list[PackReport]:
-    return list(train(job))
-
-
-def series(job: PackJob) -> pl.DataFrame:
-    store = Store(Path(job.store))
-    frame = store.series(run.run_id for run in job.runs)
-    assert store.damaged == []
-    return frame
 
 
 def configs(*rates: float) -> list[dict[str, Any]]:

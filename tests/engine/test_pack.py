@@ -9,14 +9,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ablate.engine import PackJob, PackReport, programs
 from ablate.engine import pack as pack_module
+from ablate.engine import programs
 from ablate.engine.executable import Executable
 from ablate.engine.pack import train
 from ablate.store import Store
 from ablate.systems import PROGRAMS, hyper, signature
 
-from .conftest import MakeJob, program
+from .conftest import MakeJob, finish, program, series
 
 
 @pytest.fixture(autouse=True)
@@ -24,17 +24,6 @@ def _fresh_programs() -> Iterator[None]:
     programs.forget_programs()
     yield
     programs.forget_programs()
-
-
-def finish(job: PackJob) -> list[PackReport]:
-    return list(train(job))
-
-
-def series(job: PackJob) -> pl.DataFrame:
-    store = Store(Path(job.store))
-    frame = store.series(run.run_id for run in job.runs)
-    assert store.damaged == []
-    return frame
 
 
 def of_run(frame: pl.DataFrame, run_id: str) -> pl.DataFrame:
