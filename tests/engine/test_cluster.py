@@ -16,7 +16,7 @@ from .driving import SPIRALS, Driver
 
 pytestmark = [
     pytest.mark.slow,
-    # Ray's cluster utility forks this process, in which other tests may have started JAX, and replaces the child at once.
+    # Ray's cluster utility forks this process, where other tests may have started JAX; the child is replaced at once.
     pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning"),
 ]
 
