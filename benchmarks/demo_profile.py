@@ -105,8 +105,8 @@ def _parts(root: Path, name: str, start: float, end: float) -> dict[str, float]:
         opened, ended = ((folder / file).stat().st_mtime for file in ("pack.json", "status.json"))
         training = sum(run.seconds for run in status.runs.values())
         steps = (status.step_seconds or 0.0) * max(run.step for run in status.runs.values())
-        compiling += pack.compile_seconds
-        preparing += opened - began - pack.compile_seconds
+        compiling += pack.waited_seconds or 0.0
+        preparing += opened - began - (pack.waited_seconds or 0.0)
         stepping += min(steps, training)
         evaluating += training - min(steps, training)
         host += ended - opened - training
@@ -116,7 +116,7 @@ def _parts(root: Path, name: str, start: float, end: float) -> dict[str, float]:
     return {
         "start of Python, imports, planning, writing the plan": planned - start,
         "start of Ray and of the worker, imports in the worker": first - planned,
-        "compilation (trace, lower, XLA, calibration)": compiling,
+        "waiting for compilation (trace, lower, XLA, calibration)": compiling,
         "data, initial states": preparing,
         "steps": stepping,
         "evaluations, and calls that wait for them": evaluating,

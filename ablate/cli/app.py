@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ablate import __version__
-from ablate.core import AblateError, InputError
+from ablate.core import AblateError, InputError, LostClusterError
 
 _COMMANDS = {
     "plan": "Show what a grid would run, how it is packed, and what is already done.",
@@ -91,6 +91,10 @@ def main() -> None:
         if count > 1:
             click.echo(f"{count} problems; nothing was written.", err=True)
         code = error.exit_code
+    except LostClusterError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.stdout.flush()
+        os._exit(error.exit_code)
     except AblateError as error:
         click.echo(f"error: {error}", err=True)
         code = error.exit_code

@@ -58,7 +58,7 @@ def print_plan(summary: "Summary", more: Mapping[str, Sequence[str]] | None = No
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("pack", justify="right")
     table.add_column("variants", overflow="fold")
-    for name in ("lanes", "done", "parameters", "steps"):
+    for name in ("runs", "lanes", "done", "parameters", "steps"):
         table.add_column(name, justify="right")
     table.add_column("signature")
     timed = summary.seconds is not None
@@ -72,6 +72,7 @@ def print_plan(summary: "Summary", more: Mapping[str, Sequence[str]] | None = No
             str(index),
             escape(one.pack.title),
             str(len(one.pack.runs)),
+            str(one.pack.lanes),
             str(one.done) if one.done else "–",
             f"{one.pack.runs[0].parameters:,}",
             f"{low:,}" if low == high else f"{low:,} to {high:,}",

@@ -1,11 +1,17 @@
 """``ablate run``."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import grid_argument, seeds_option, store_option, with_seeds
+
+if TYPE_CHECKING:
+    from ablate.grid import Variant
+    from ablate.plan import Plan
 
 
 @click.command("run")
@@ -16,6 +22,7 @@ from .options import grid_argument, seeds_option, store_option, with_seeds
     "--only", metavar="SELECTOR", help="Train only these variants: labels, globs or path=value, comma-separated."
 )
 @click.option("--retry", metavar="error,lost", help="Train failed runs with these statuses again.")
+@click.option("--fresh", is_flag=True, help="Train everything again from the first step; asks for the grid's name.")
 @click.option("--inline", is_flag=True, help="Train in this process, without Ray.")
 @click.option("--address", metavar="ADDRESS", help="Use a running Ray cluster (e.g. auto) instead of a local one.")
 def command(
@@ -25,6 +32,7 @@ def command(
     store: Path,
     only: str | None,
     retry: str | None,
+    fresh: bool,
     inline: bool,
     address: str | None,
 ) -> None:
@@ -47,6 +55,8 @@ def command(
         raise CommandError(Problem("--inline and --address exclude each other", "bad-command"))
     plan = make_plan(grid, Store(store), with_seeds(overrides, seeds))
     chosen = None if only is None else select(plan.expansion, only)
+    if fresh:
+        _confirm(plan, chosen)
     with Progress(plan, chosen) as progress:
         outcome = execute(
             plan,
@@ -55,8 +65,31 @@ def command(
             on_plan=progress.plan,
             only=chosen,
             retry=tuple((retry or "").replace(",", " ").split()),
+            fresh=fresh,
             inline=inline,
             address=address,
         )
     print_summary(plan, outcome, grid, store)
     sys.exit(outcome.exit_code)
+
+
+def _confirm(plan: "Plan", only: "Sequence[Variant] | None") -> None:
+    """Ask for the name of the grid before its results count no more.
+
+    Raises:
+        CommandError: something else was typed.
+    """
+    from ablate.core import CommandError, Problem
+
+    from .console import count
+
+    started = plan.ids(only) & plan.trained.keys()
+    if not started:
+        return
+    question = (
+        f"{count(len(started), 'run')} will be trained again, and no grid will use their results so far any more. "
+        "Type the name of the grid to go on"
+    )
+    if click.prompt(question, default="", show_default=False) != plan.grid.name:
+        message = f"--fresh: not confirmed; the name of the grid is {plan.grid.name!r}. Nothing was changed"
+        raise CommandError(Problem(message, "bad-command"))

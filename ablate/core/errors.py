@@ -39,6 +39,7 @@ ErrorCode = Literal[
     "no-results",
     "not-supported",
     "not-text",
+    "plugin-changed",
     "too-large",
     "unknown-component",
     "unknown-field",
@@ -129,6 +130,10 @@ class EngineError(AblateError):
     """Training could not go on, for a reason that is not in the grid."""
 
     exit_code = 1
+
+
+class LostClusterError(EngineError):
+    """Ray is gone. Its threads in this process may block or crash when the interpreter ends: leave without that."""
 
 
 def join_path(*parts: str) -> str:

@@ -32,6 +32,9 @@ class Budget:
 class Recording:
     """Marks what is recorded about a run. Recording never changes training, so it is outside the identity."""
 
+    compiled: bool = False
+    """Whether the program computes it: then it is still part of what decides the program."""
+
 
 @dataclass(frozen=True, slots=True)
 class Added:

@@ -1,6 +1,7 @@
 """A connection to Ray: started or joined, watched, and closed whatever happens to it."""
 
 import atexit
+import importlib
 import logging
 import os
 import threading
@@ -11,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ablate.core import EngineError
+from ablate.core import EngineError, LostClusterError
 
 from .devices import available_cpus
 from .pulse import Address, Pulse, answers
@@ -57,7 +58,7 @@ class Cluster:
             work: runs in another thread. It should end soon after the event that it is given is set.
 
         Raises:
-            EngineError: Ray is gone.
+            LostClusterError: Ray is gone.
         """
         working = _in_thread(lambda: work(self._abandoned))
         try:
@@ -74,7 +75,7 @@ class Cluster:
                 f"Ray's {self._pulse.lost.result()} does not answer any more; "
                 "what was saved is kept, and the same command goes on from there"
             )
-            raise EngineError(message)
+            raise LostClusterError(message)
         return working.result()
 
     def _abandon(self, working: Future[Any]) -> None:
@@ -117,7 +118,9 @@ def _ray(address: str | None, abandoned: threading.Event) -> Iterator[None]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                _in_thread(lambda: ray.init(**options), until=over).result()
+                starting = _in_thread(lambda: ray.init(**options), until=over)
+                importlib.import_module("ray.tune")  # meanwhile: Ray waits for its processes for seconds
+                starting.result()
         except (ConnectionError, RuntimeError, ValueError) as error:
             where = f"at {address}" if address else "on this machine"
             message = f"Ray could not be started {where}: {error}; try --inline to train without it"
@@ -139,11 +142,13 @@ def _close(shutdown: Callable[[], None], *, patient: bool) -> None:
     if patient:
         shutdown()
         return
-    closing = _in_thread(shutdown)
+    from ray.tune import registry
+
+    atexit.unregister(shutdown)  # it would wait for a minute when the process ends; so would the one of Tune
+    if hasattr(registry, "_unregister_all"):
+        atexit.unregister(registry._unregister_all)
     with suppress(TimeoutError):
-        closing.exception(timeout=_SECONDS_TO_CLOSE)
-        return
-    atexit.unregister(shutdown)  # it would wait again
+        _in_thread(shutdown).exception(timeout=_SECONDS_TO_CLOSE)
 
 
 def _in_thread(work: Callable[[], T], *, until: threading.Event | None = None) -> Future[T]:

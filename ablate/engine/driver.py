@@ -15,6 +15,7 @@ from .failures import Tally
 from .inline import run_inline
 from .interrupts import Stop
 from .job import PackReport
+from .marks import forget
 from .queue import JobQueue
 from .slots import Resources
 from .stages import Stages
@@ -61,6 +62,7 @@ def execute(
     on_plan: Callable[[Plan], None] = lambda plan: None,
     only: Sequence[Variant] | None = None,
     retry: Sequence[str] = (),
+    fresh: bool = False,
     inline: bool = False,
     address: str | None = None,
 ) -> Outcome:
@@ -70,8 +72,9 @@ def execute(
     again and given to `on_plan`, and the chosen settings are trained.
 
     Runs that raised, ran out of memory or out of time are left alone unless `retry` names their status; runs whose
-    worker was lost are always taken up again. The first interrupt (Ctrl-C, SIGTERM) saves the state of what is
-    training and returns; the second raises `KeyboardInterrupt` without waiting.
+    worker was lost are always taken up again. With `fresh`, what the store has of these runs counts no more, and all
+    are trained from their first step. The first interrupt (Ctrl-C, SIGTERM) saves the state of what is training and
+    returns; the second raises `KeyboardInterrupt` without waiting.
 
     Raises:
         CommandError: `retry` names no status of failure.
@@ -88,12 +91,15 @@ def execute(
     store.prepare()
     folder = store.grid_folder(plan.grid.name)
     with held(folder / "lock"), Stop(folder / "stop") as stop:
+        if fresh:
+            forget(store.root, plan.ids(only))
+            plan = plan.refreshed(Store(store.root))
         stages = Stages(plan, store, stop, only, retry, on_plan)
         tally = None
         if stages.has_work:
             with nullcontext() if inline else connected(address, resources) as cluster:
                 stages.workers = max(1, cluster.slots.workers) if cluster else 1
-                queue = JobQueue(stages, lambda: stop.requested)
+                queue = JobQueue(stages, lambda: stop.requested, stages.workers)
                 tally = Tally(on_report, stages, queue, stop, store.root, plan.grid.run)
                 if cluster:
                     run_on_ray(queue, tally, tally.lost, cluster, resources)

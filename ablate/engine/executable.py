@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -27,6 +27,8 @@ _AXIS = "lanes"
 _BATCH = 8
 """Lanes of a batch under ``map:8``."""
 _RUNNING = -1
+_QUICKLY = {"xla_backend_optimization_level": 1}
+"""For a program that runs once: LLVM optimises a little. Half the time to compile, and the same bits."""
 
 
 class Lanes(NamedTuple):
@@ -51,7 +53,7 @@ class Report(NamedTuple):
     means: Float[Array, "S M"]
     """Means of the step metrics since the last evaluation; NaN where there was no step."""
     evaluation: Float[Array, "S E"]
-    """Evaluation metrics; NaN for lanes that were not asked for."""
+    """Evaluation metrics, then what diagnostics read, flat; NaN for lanes that were not asked for."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,17 @@ class Executable:
         """Names of the columns of `Report.evaluation`."""
         return tuple(sorted(jax.eval_shape(self._program.evaluate, self._shapes, self.state_shape)))
 
+    @cached_property
+    def diagnosis(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of what diagnostics read, in the order of the columns behind the evaluation metrics."""
+        found = jax.eval_shape(self._program.diagnose, self._shapes, self.state_shape)
+        return {name: found[name].shape for name in sorted(found)}
+
+    @property
+    def measured(self) -> int:
+        """Columns of `Report.evaluation`."""
+        return len(self.evaluation_metrics) + sum(map(math.prod, self.diagnosis.values()))
+
     @property
     def causes(self) -> tuple[str, ...]:
         """What `Report.cause` counts."""
@@ -142,7 +155,7 @@ class Executable:
     def compile(self) -> float:
         """Compile everything now, on two threads; the seconds it took."""
         start = time.perf_counter()
-        _ = self._shapes, self.step_metrics, self.evaluation_metrics  # both threads need them
+        _ = self._shapes, self.step_metrics, self.evaluation_metrics, self.diagnosis  # both threads need them
         with ThreadPoolExecutor(1) as other:
             init = other.submit(lambda: self._init)
             _ = self._advance
@@ -178,9 +191,14 @@ class Executable:
         )
 
     def _evaluate_lane(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> Float[Array, " E"]:
-        metrics = self.signature.config(hyper).evaluate(data, lane.program)
+        program = self.signature.config(hyper)
+        metrics = program.evaluate(data, lane.program)
         values = [metrics[name].astype(jnp.float32) for name in self.evaluation_metrics]
-        return jnp.stack(values) if values else jnp.zeros(0)
+        measured = jnp.stack(values) if values else jnp.zeros(0)
+        if not self.diagnosis:
+            return measured
+        found = program.diagnose(data, lane.program)
+        return jnp.concatenate([measured, *(found[name].astype(jnp.float32).reshape(-1) for name in self.diagnosis)])
 
     # --- the lanes of one device -------------------------------------------------------------------------------
 
@@ -195,7 +213,7 @@ class Executable:
             measured = jax.lax.cond(
                 evaluate,
                 lambda: self._evaluate_lane(data, hyper, lane),
-                lambda: jnp.full(len(self.evaluation_metrics), jnp.nan),
+                lambda: jnp.full(self.measured, jnp.nan),
             )
             return lane, measured
 
@@ -214,7 +232,7 @@ class Executable:
         evaluation = jax.lax.cond(
             jnp.any(evaluate),
             lambda: jax.vmap(self._evaluate_lane, (None, 0, 0))(data, hyper, lanes),
-            lambda: jnp.full((evaluate.shape[0], len(self.evaluation_metrics)), jnp.nan),
+            lambda: jnp.full((evaluate.shape[0], self.measured), jnp.nan),
         )
         return lanes, jnp.where(evaluate[:, None], evaluation, jnp.nan)
 
@@ -279,7 +297,8 @@ class Executable:
     def _init(self) -> Callable[..., Lanes]:
         hyper = jax.ShapeDtypeStruct((self.width, self.signature.structure.num_leaves), jnp.float32)
         seeds = jax.ShapeDtypeStruct((self.width,), jnp.int32)
-        return cast(Callable[..., Lanes], self._compiled(self._init_local, 2, (), hyper, seeds))
+        options = _QUICKLY if self.devices[0].platform == "cpu" else {}
+        return cast(Callable[..., Lanes], self._compiled(self._init_local, 2, (), hyper, seeds, options=options))
 
     @cached_property
     def _advance(self) -> Callable[..., tuple[Lanes, Report]]:
@@ -304,7 +323,14 @@ class Executable:
     def _copy(self) -> Callable[..., Lanes]:
         return cast(Callable[..., Lanes], jax.jit(partial(jax.tree.map, jnp.copy), out_shardings=self._sharding))
 
-    def _compiled(self, function: Callable[..., Any], split: int, donate: tuple[int, ...], *shapes: Any) -> Any:
+    def _compiled(
+        self,
+        function: Callable[..., Any],
+        split: int,
+        donate: tuple[int, ...],
+        *shapes: Any,
+        options: Mapping[str, Any] | None = None,
+    ) -> Any:
         replicated, lanes = PartitionSpec(), PartitionSpec(_AXIS)
         sharded = jax.shard_map(
             function,
@@ -315,7 +341,7 @@ class Executable:
         )
         in_shardings = (NamedSharding(self._mesh, replicated), *[self._sharding] * split)
         jitted = jax.jit(sharded, donate_argnums=donate, in_shardings=in_shardings)
-        return jitted.lower(self._shapes, *shapes).compile()
+        return jitted.lower(self._shapes, *shapes).compile(dict(options) if options else None)
 
 
 def executable_for(

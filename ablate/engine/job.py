@@ -31,6 +31,17 @@ class RunJob(_Message):
     eval_every: int
     config: dict[str, Any]
     """The validated configuration, as `ablate.core.to_plain` wrote it."""
+    recordings: tuple[str, ...] = ()
+    """Diagnostics of that configuration, as `ablate.systems.Program.recordings` names them."""
+
+
+class NextProgram(_Message):
+    """What a worker will most likely have to compile for its next pack."""
+
+    config: dict[str, Any]
+    """Of one of its runs."""
+    lanes: int
+    strategy: LaneStrategy
 
 
 class PackJob(_Message):
@@ -54,8 +65,15 @@ class PackJob(_Message):
     """When this file exists, workers save their state and stop."""
     checkpoint_every: int | None = None
     """Steps between checkpoints; None: about every half minute."""
+    ahead: NextProgram | None = None
+    """What to compile while this pack trains."""
     retry_smaller: bool = False
     """Whether the pack may be trained again in halves if memory runs out; then that is no failure of its runs yet."""
+
+    @property
+    def width(self) -> int:
+        """Lanes that train at a time."""
+        return self.lanes or len(self.runs)
 
 
 class LaneReport(_Message):

@@ -1,7 +1,7 @@
 """What the driver notes in the store about runs whose worker cannot."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from ablate.core import Status
@@ -34,6 +34,19 @@ def mark(root: Path, budgets: Mapping[str, int], status: Status, message: str) -
     if states:
         pack_id = f"{time.time_ns():016x}-{status}"
         PackWriter(store.pack_folder(pack_id), pack_id).flush((), states, updated=now(), step_seconds=None)
+
+
+def forget(root: Path, run_ids: Collection[str]) -> None:
+    """Note that what the store has of some runs counts no more. Nothing is deleted.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    known = Store(root).attempts
+    states = {run_id: RunState(step=0, forgets=True) for run_id in run_ids if run_id in known}
+    if states:
+        pack_id = f"{time.time_ns():016x}-forgotten"
+        PackWriter(Store(root).pack_folder(pack_id), pack_id).flush((), states, updated=now(), step_seconds=None)
 
 
 def without_skipped(job: PackJob) -> PackJob:

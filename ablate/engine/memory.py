@@ -71,9 +71,9 @@ def footprints(
     asked, devices = lane_strategy(plan.grid.run.lanes), _devices_of_a_worker(plan)
     known: dict[tuple[Signature, int], Footprint] = {}
     for pack in packs:
-        executable = executable_for(pack.signature, len(pack.runs), asked, devices)
+        executable = executable_for(pack.signature, pack.lanes, asked, devices)
         if asked == "auto":
-            executable = executable_for(pack.signature, len(pack.runs), _chosen(executable, store), devices)
+            executable = executable_for(pack.signature, pack.lanes, _chosen(executable, store), devices)
         key = (executable.signature, executable.width)
         if key not in known:
             on_start(pack)

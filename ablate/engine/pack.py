@@ -12,15 +12,16 @@ import jax
 import numpy as np
 
 from ablate.core import AblateError, Status, StoreError
-from ablate.plan import import_plugins
+from ablate.plan import import_plugins, plugin_versions
 from ablate.store import PackRecord, PackWriter, Store, provenance
 from ablate.systems import PROGRAMS, hyper, signature
 
 from . import checkpoint
 from .executable import Executable, Lanes, Report
 from .job import LaneStrategy, PackJob, PackReport, Phase, lane_strategy
-from .programs import calibrated, compiled, forget_programs, is_compiled
+from .programs import calibrated, compile_ahead, compiled, forget_programs, is_compiled
 from .raised import in_short, is_out_of_memory
+from .readings import readings
 from .recorder import Recorder, Snapshot
 from .runs import Run
 
@@ -30,6 +31,8 @@ SECONDS_PER_FLUSH = 5.0
 SECONDS_PER_CHECKPOINT = 30.0
 MOST_CALLS = 8
 """Calls that wait for the devices at a time."""
+FILLED_TOGETHER = 8
+"""Lanes wait for a new run until this part (one in 8) of the pack is free."""
 WORTH_COMPACTING = 2.0
 """How many times the compilation a narrower program must save before a pack changes to it."""
 
@@ -87,7 +90,7 @@ class _Pack:
         self.pack_id = f"{time.time_ns():016x}-{secrets.token_hex(3)}"
         self.store = Store(Path(job.store))
         self.recorder = Recorder(PackWriter(self.store.pack_folder(self.pack_id), self.pack_id))
-        self.compile_seconds = 0.0
+        self.compile_seconds = self.waited = 0.0
         self.executable: Executable
         self.state: Lanes
         self._step_seconds: deque[float] = deque(maxlen=50)
@@ -193,7 +196,10 @@ class _Pack:
             means = dict(zip(self.executable.step_metrics, report.means[row].tolist(), strict=True))
             values = {} if np.isnan(report.means[row]).all() else means
             if not diverged:
-                values |= dict(zip(self.executable.evaluation_metrics, report.evaluation[row].tolist(), strict=True))
+                names, measured = self.executable.evaluation_metrics, report.evaluation[row]
+                values |= dict(zip(names, measured[: len(names)].tolist(), strict=True))
+                if self.executable.diagnosis:
+                    self.recorder.add_readings(readings(self.executable, run, np.asarray(measured[len(names) :])))
             self.recorder.add(run.job.run_id, run.step, values)
             run.metrics |= values
         if diverged:
@@ -208,12 +214,14 @@ class _Pack:
         configs = [PROGRAMS.parse(run.job.config) for run in self.runs]
         for run, row in zip(self.runs, hyper(configs), strict=True):
             run.hyper = row
-        first = self.runs[: self.job.lanes or len(self.runs)]
+        first = self.runs[: self.job.width]
         rows = np.stack([run.hyper for run in first])
         seeds = np.asarray([run.job.seed for run in first], np.int32)
-        steps = max(run.steps for run in self.job.runs)
+        steps = sum(run.steps for run in self.job.runs) // len(first)
+        if ahead := self.job.ahead:
+            compile_ahead(signature(PROGRAMS.parse(ahead.config)), ahead.lanes, ahead.strategy, self.store)
         found = calibrated(signature(configs[0]), rows, seeds, self._strategy(), steps, self.store)
-        self.executable, self.compile_seconds = found.executable, found.seconds
+        self.executable, self.compile_seconds, self.waited = found.executable, found.seconds, found.waited
         self.most = len(first)
         self.slots = [None] * self.executable.width
         self.hyper = np.resize(rows, (self.executable.width, rows.shape[1]))
@@ -233,14 +241,17 @@ class _Pack:
     def _arrange(self) -> None:
         """Between two calls: a lane whose run has ended takes the next run, or is left out if that saves time."""
         ended = [row for row, run in enumerate(self.slots) if run and run.status is not None]
+        alive = any(run and run.is_open for run in self.slots)
         if not ended:
             return
         if self.waiting:
+            if alive and len(ended) < min(len(self.waiting), self.executable.width // FILLED_TOGETHER):
+                return  # a fill initialises and copies the state of all lanes
             self._save_ended()
             fresh = self._fill(ended)
             chosen = np.isin(np.arange(self.executable.width), ended)
             self.state = self.executable.replace(self.state, fresh, chosen)
-        elif any(run and run.is_open for run in self.slots):
+        elif alive:
             self._compact()
 
     def _fill(self, rows: Sequence[int]) -> Lanes:
@@ -268,7 +279,8 @@ class _Pack:
     def _resume(self, run: Run, like: Lanes) -> Lanes | None:
         """The newest good checkpoint of a run."""
         for attempt in reversed(self.store.attempts.get(run.job.run_id, ())):
-            if attempt.state.checkpoint is None:
+            asked = (run.job.eval_every, run.job.steps, run.job.recordings)
+            if attempt.state.checkpoint is None or not attempt.state.records(*asked):
                 continue
             try:
                 saved = checkpoint.load(attempt.folder / attempt.state.checkpoint, run.job.run_id, like=like)
@@ -276,6 +288,7 @@ class _Pack:
                 self.store.damaged.append(str(error))
                 continue
             if int(saved.step) <= run.job.steps:
+                run.every = None if attempt.state.every is None else run.job.eval_every
                 run.seconds, run.begun = attempt.state.seconds, int(saved.step) > 0
                 run.since = run.step = run.planned = int(saved.step)
                 if int(saved.cause) >= 0:
@@ -311,6 +324,7 @@ class _Pack:
             found = compiled(old.signature, lanes, old.strategy)
             target = found.executable
             self.compile_seconds += found.seconds
+            self.waited += found.waited
             self._step_seconds.clear()
         self._save_ended()
         per_device = target.width // len(target.devices)
@@ -336,7 +350,8 @@ class _Pack:
             strategy=self.executable.strategy,
             devices=len(devices),
             compile_seconds=self.compile_seconds,
-            provenance=provenance(devices),
+            waited_seconds=self.waited,
+            provenance=provenance(devices, plugin_versions(self.job.plugins)),
         )
 
     def _steps_per_call(self) -> int:

@@ -1,6 +1,7 @@
 """The compiled programs of a worker: found again for the next pack, and chosen by measurement where that pays."""
 
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,41 +21,84 @@ WORTH_CALIBRATING = 20.0
 SECONDS_PER_MEASUREMENT = 0.5
 _LEAST_STEPS = 200
 """Shorter packs are not even timed."""
+_MOST_AHEAD = 2
 
-_programs: dict[tuple[Signature, int, Strategy], Executable] = {}
+_Key = tuple[Signature, int, Strategy]
+
+_programs: dict[_Key, Executable] = {}
+_ahead: dict[_Key, tuple[Executable, Future[float]]] = {}
+"""What is compiled in other threads: for this pack, begun while the one before it trained, and for the next."""
+_threads = ThreadPoolExecutor(_MOST_AHEAD, "ablate-compile")
 
 
 @dataclass
 class Compiled:
-    """A program that is ready, and what making it ready took now."""
+    """A program that is ready, and what making it ready took."""
 
     executable: Executable
     seconds: float
+    """Of compilation; 0 if this process had the program already."""
+    waited: float
+    """Seconds that the pack waited for it; less where it was compiled while another pack trained."""
 
 
 def compiled(shared: Signature, lanes: int, strategy: LaneStrategy) -> Compiled:
-    """The program for a pack; compiled now unless this process has it already."""
+    """The program for a pack; compiled now unless this process has it already, or is about to."""
+    start = time.perf_counter()
+    use_compile_cache()
     fresh = executable_for(shared, lanes, strategy)
-    key = (shared, fresh.width, fresh.strategy)
+    key = _key(fresh)
     known = _programs.pop(key, None)
+    seconds = 0.0
+    if known is None and key in _ahead:
+        known, compiling = _ahead.pop(key)
+        try:
+            seconds = compiling.result()
+        except Exception:  # raised again below, where it belongs
+            known = None
     if known is None:
-        use_compile_cache()
-    seconds = 0.0 if known else fresh.compile()
+        seconds = fresh.compile()
     _programs[key] = known or fresh  # last: the most recently used
     while len(_programs) > MOST_PROGRAMS:
         del _programs[next(iter(_programs))]
-    return Compiled(known or fresh, seconds)
+    return Compiled(known or fresh, seconds, time.perf_counter() - start)
+
+
+def compile_ahead(shared: Signature, lanes: int, strategy: LaneStrategy, store: Store) -> None:
+    """Begin to compile what the next pack will need, in a thread; `compiled` finds it.
+
+    Where the choice is ours, this is the strategy that `calibrated` begins with.
+    """
+    use_compile_cache()
+    fresh = executable_for(shared, lanes, strategy)
+    if strategy == "auto" and (known := _calibration(fresh, store)):
+        fresh = executable_for(shared, lanes, lane_strategy(known.chosen))
+    key = _key(fresh)
+    if key in _programs or key in _ahead:
+        return
+    _ahead[key] = (fresh, _threads.submit(fresh.compile))
+    while len(_ahead) > _MOST_AHEAD:
+        _, compiling = _ahead.pop(next(iter(_ahead)))
+        compiling.cancel()
 
 
 def is_compiled(shared: Signature, lanes: int, strategy: LaneStrategy) -> bool:
     """Whether this process has the program for a pack."""
-    fresh = executable_for(shared, lanes, strategy)
-    return (shared, fresh.width, fresh.strategy) in _programs
+    return _key(executable_for(shared, lanes, strategy)) in _programs
 
 
 def forget_programs() -> None:
     """Drop every program of this process."""
     _programs.clear()
+    _ahead.clear()
+
+
+def _key(executable: Executable) -> _Key:
+    return executable.signature, executable.width, executable.strategy
+
+
+def _calibration(default: Executable, store: Store) -> CalibrationRecord | None:
+    return store.calibration(default.signature.id, str(default.devices[0].device_kind), len(default.devices))
 
 
 def calibrated(
@@ -84,8 +128,7 @@ def calibrated(
     if strategy != "auto":
         return compiled(shared, lanes, strategy)
     default = executable_for(shared, lanes, "auto")
-    device = str(default.devices[0].device_kind)
-    known = store.calibration(shared.id, device, len(default.devices))
+    known = _calibration(default, store)
     if known is not None:
         return compiled(shared, lanes, lane_strategy(known.chosen))
     found = compiled(shared, lanes, default.strategy)
@@ -94,16 +137,16 @@ def calibrated(
     pace = _measure(found.executable, hyper, seeds, seconds=0.0)
     if steps * lanes / pace < WORTH_CALIBRATING * max(found.seconds, 1.0):
         return found
+    start = time.perf_counter()
     programs = {default.strategy: found}
     for other in _others(default, lanes):
         programs[other] = compiled(shared, lanes, other)
-        found.seconds += programs[other].seconds
     paces = {name: _measure(one.executable, hyper, seeds) for name, one in programs.items()}
     chosen = max(paces, key=lambda name: paces[name])
     store.write_calibration(
         CalibrationRecord(
             signature=shared.id,
-            device=device,
+            device=str(default.devices[0].device_kind),
             devices=len(default.devices),
             lanes=lanes,
             chosen=chosen,
@@ -111,7 +154,8 @@ def calibrated(
             created=now(),
         )
     )
-    return Compiled(programs[chosen].executable, found.seconds)
+    seconds = sum(one.seconds for one in programs.values())
+    return Compiled(programs[chosen].executable, seconds, found.waited + time.perf_counter() - start)
 
 
 def _others(default: Executable, lanes: int) -> list[Strategy]:

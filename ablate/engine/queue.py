@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-from .job import PackJob, RunJob
+from .job import NextProgram, PackJob, RunJob
 
 
 class JobQueue:
@@ -14,9 +14,17 @@ class JobQueue:
     """
 
     def __init__(
-        self, next_stage: Callable[[], Sequence[PackJob]], is_stopping: Callable[[], bool] = lambda: False
+        self,
+        next_stage: Callable[[], Sequence[PackJob]],
+        is_stopping: Callable[[], bool] = lambda: False,
+        workers: int = 1,
     ) -> None:
-        """`next_stage` gives the packs of a stage, none ends the queue; so does `is_stopping`."""
+        """`next_stage` gives the packs of a stage, none ends the queue; so does `is_stopping`.
+
+        With so many `workers`, the one that takes a pack now will most likely take the one that is so many places
+        behind it.
+        """
+        self._workers = workers
         self._next_stage = next_stage
         self._is_stopping = is_stopping
         self._waiting = deque(next_stage())
@@ -32,7 +40,8 @@ class JobQueue:
         if not self._waiting or self._is_stopping():
             return None
         self._open += 1
-        return self._waiting.popleft()
+        job = self._waiting.popleft()
+        return job.model_copy(update={"ahead": self._ahead()})
 
     def ended(self) -> None:
         """A pack that was taken is over, whatever became of it."""
@@ -43,6 +52,12 @@ class JobQueue:
     def put(self, jobs: Iterable[PackJob]) -> None:
         """Packs that come next, in their order; to be called before the pack that they come from has ended."""
         self._waiting.extendleft(reversed(tuple(jobs)))
+
+    def _ahead(self) -> NextProgram | None:
+        if len(self._waiting) < self._workers:
+            return None
+        following = self._waiting[self._workers - 1]
+        return NextProgram(config=following.runs[0].config, lanes=following.width, strategy=following.strategy)
 
     def drop(self, is_unwanted: Callable[[RunJob], bool]) -> None:
         """Take runs out of the packs that wait."""

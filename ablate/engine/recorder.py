@@ -1,10 +1,10 @@
 """`Recorder`: puts the results of a pack on disk, in a thread of its own, while the devices go on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from ablate.store import PackWriter, RunState, now
+from ablate.store import DiagnosticRow, PackWriter, RunState, now
 
 from . import checkpoint
 from .executable import Lanes
@@ -35,12 +35,17 @@ class Recorder:
 
     writer: PackWriter
     _rows: list[Row] = field(default_factory=list)
+    _readings: list[DiagnosticRow] = field(default_factory=list)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "ablate-recorder"))
     _last: Future[None] | None = None
 
     def add(self, run_id: str, step: int, values: Mapping[str, float]) -> None:
         """Note metrics of a run."""
         self._rows.extend((run_id, step, metric, value) for metric, value in values.items())
+
+    def add_readings(self, rows: Iterable[DiagnosticRow]) -> None:
+        """Note what diagnostics read."""
+        self._readings.extend(rows)
 
     def flush(
         self, runs: Mapping[str, RunState], *, step_seconds: float | None, snapshot: Snapshot | None = None
@@ -53,8 +58,9 @@ class Recorder:
         if self._last is not None and self._last.done():
             self._last.result()
         rows, self._rows = self._rows, []
+        readings, self._readings = self._readings, []
         previous = self._last
-        self._last = self._pool.submit(self._write, previous, rows, dict(runs), step_seconds, snapshot)
+        self._last = self._pool.submit(self._write, previous, rows, readings, dict(runs), step_seconds, snapshot)
 
     def wait(self) -> None:
         """Return when everything is on disk.
@@ -73,6 +79,7 @@ class Recorder:
         self,
         previous: Future[None] | None,
         rows: Sequence[Row],
+        readings: Sequence[DiagnosticRow],
         runs: Mapping[str, RunState],
         step_seconds: float | None,
         snapshot: Snapshot | None,
@@ -81,5 +88,5 @@ class Recorder:
             previous.result()  # after a failed write nothing more is written: a status must not outrun its files
         if snapshot is not None:
             checkpoint.save(self.writer.folder / snapshot.name, checkpoint.to_host(snapshot.lanes), snapshot.rows)
-        self.writer.flush(rows, runs, updated=now(), step_seconds=step_seconds)
+        self.writer.flush(rows, runs, updated=now(), step_seconds=step_seconds, readings=readings)
         self.writer.prune_states({state.checkpoint for state in runs.values() if state.checkpoint})

@@ -32,6 +32,11 @@ class Run:
     checkpoint: str | None = None
     saved: int = -1
     """The step of that checkpoint."""
+    every: int | None = field(init=False)
+    """Steps between evaluations on record since step 0; None if that is not known of the checkpoint it went on from."""
+
+    def __post_init__(self) -> None:
+        self.every = self.job.eval_every
 
     @property
     def boundary(self) -> int:
@@ -54,6 +59,8 @@ class Run:
             message=message if self.status in {"error", "oom"} else "",
             seconds=self.seconds,
             checkpoint=self.checkpoint,
+            every=self.every,
+            recordings=self.job.recordings,
         )
 
     def report(self) -> LaneReport:

@@ -70,7 +70,7 @@ class Stages:
     def halves(self, job: PackJob) -> tuple[PackJob, ...]:
         """The runs of a job that have not ended, in two jobs of half as many lanes."""
         store = Store(self._store.root)
-        left = [run for run in job.runs if not store.has_ended(run.run_id, run.steps)]
+        left = [run for run in job.runs if not store.has_ended(run.run_id, run.steps, run.eval_every, run.recordings)]
         lanes = max(1, (job.lanes or len(job.runs)) // 2)
         middle = -(-len(left) // 2)
         parts = [part for part in (left[:middle], left[middle:]) if part]
@@ -137,9 +137,11 @@ def _job(plan: Plan, pack: Pack, store: Store, stop: Stop) -> PackJob:
                 steps=run.steps,
                 eval_every=run.config.train.eval_every,
                 config=to_plain(run.config),
+                recordings=run.recordings,
             )
             for run in pack.runs
         ),
+        lanes=pack.lanes,
         plugins=plugins_of(plan.grid),
         store=str(store.root),
         stop_file=str(stop.path),

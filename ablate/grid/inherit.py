@@ -49,22 +49,32 @@ def _load(path: Path, name: str, text: str, chain: list[Path], problems: Problem
 
 
 def _below(extends: Tree | None, path: Path, name: str, chain: list[Path], problems: Problems) -> Tree | None:
-    """The document of the file that is extended."""
+    """The documents of the files that are extended, each on top of the one before."""
     if extends is None or extends.content is None:
         return None
+    if not isinstance(extends.content, list):
+        return _extended(extends, "extends", path, name, chain, problems)
+    below = None
+    for number, one in enumerate(extends.content):
+        below = _merge(below, _extended(one, f"extends[{number}]", path, name, chain, problems), (), problems)
+    return below
+
+
+def _extended(extends: Tree, under: str, path: Path, name: str, chain: list[Path], problems: Problems) -> Tree:
+    """The document of one of them."""
     target = extends.content
     if not isinstance(target, str) or not target.strip() or "\0" in target:
-        message = f"expected the path of one grid file, got {describe(extends.plain())}"
-        raise GridError(Problem(message, "wrong-type", "extends", extends.at))
+        message = f"expected the path of a grid file, or a list of paths, got {describe(extends.plain())}"
+        raise GridError(Problem(message, "wrong-type", under, extends.at))
     other, other_name = path.parent / target, str(Path(name).parent / target)
-    text = read_text(other, other_name, at=extends.at, under="extends")
+    text = read_text(other, other_name, at=extends.at, under=under)
     if other.resolve() in chain:
         steps = " -> ".join(step.name for step in [*chain[chain.index(other.resolve()) :], other])
         message = f"the files extend each other in a circle: {steps}"
-        raise GridError(Problem(message, "circular-extends", "extends", extends.at))
+        raise GridError(Problem(message, "circular-extends", under, extends.at))
     if len(chain) >= MAX_CHAIN:
         message = f"more than {MAX_CHAIN} files extend each other; merge some"
-        raise GridError(Problem(message, "too-large", "extends", extends.at))
+        raise GridError(Problem(message, "too-large", under, extends.at))
     return _load(other, other_name, text, [*chain, other.resolve()], problems)
 
 

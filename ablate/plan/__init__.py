@@ -5,7 +5,7 @@ from .confirmation import make_confirmation
 from .estimate import ASSUMED_FLOPS, with_estimates
 from .packs import MOST_LANES, Pack, PlannedRun, make_packs
 from .planner import Plan, import_grid_plugins, make_plan, plugins_of
-from .plugins import import_plugins
+from .plugins import import_plugins, plugin_versions
 from .resolve import Resolved, resolve
 from .schema import grid_schema
 from .starter import DEFAULT_PROBLEM, starter_grid
@@ -31,6 +31,7 @@ __all__ = [
     "make_confirmation",
     "make_packs",
     "make_plan",
+    "plugin_versions",
     "plugins_of",
     "resolve",
     "starter_grid",

@@ -38,7 +38,7 @@ def with_estimates(summary: Summary, *, cores: int, every: bool = False) -> Summ
         seconds = None
         if flops and rate and one.seconds_per_step is None:
             work = _remaining(summary.plan, one.pack, flops)
-            seconds = None if work is None else work / (rate * min(cores, len(one.pack.runs)))
+            seconds = None if work is None else work / (rate * min(cores, one.pack.lanes))
         packs.append(replace(one, flops=flops, assumed_seconds=seconds))
     return replace(summary, packs=tuple(packs))
 

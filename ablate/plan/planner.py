@@ -10,7 +10,7 @@ from ablate.grid import Expansion, Grid, Variant, expand, load
 from ablate.store import ConfirmationRecord, PlanRecord, Store
 
 from .packs import MOST_LANES, Pack, PlannedRun, make_packs
-from .plugins import import_plugins
+from .plugins import import_plugins, plugin_versions
 from .record import make_record
 from .resolve import Resolved, resolve
 from .tuning import Cell, Choice, choose
@@ -48,10 +48,14 @@ class Plan:
 
         Without the runs in `skip`; `only` names the variants to keep.
         """
-        wanted = None if only is None else {variant.label for variant in only}
-        done = self.ended | skip
-        todo = [run for run in self.runs if run.run_id not in done and (wanted is None or run.variant in wanted)]
+        wanted = self.ids(only) - self.ended - skip
+        todo = [run for run in self.runs if run.run_id in wanted]
         return make_packs(todo, most_lanes=self.most_lanes, workers=workers)
+
+    def ids(self, only: Sequence[Variant] | None = None) -> frozenset[str]:
+        """Ids of the runs of some variants, or of all."""
+        wanted = None if only is None else {variant.label for variant in only}
+        return frozenset(run.run_id for run in self.runs if wanted is None or run.variant in wanted)
 
     @property
     def waiting(self) -> int:
@@ -130,7 +134,21 @@ def _plan(grid: Grid, expansion: Expansion, resolved: tuple[Resolved, ...], stor
     runs = [_planned(one, seed) for seed in grid.seeds for one in settled]
     warnings = (*expansion.warnings, *_same_runs(resolved))
     plan = Plan(grid, expansion, resolved, choice, (), frozenset(), {}, warnings)
-    return _with_runs(plan, [*tuning, *runs], store)
+    plan = _with_runs(plan, [*tuning, *runs], store)
+    return replace(plan, warnings=(*warnings, *_changed_plugins(plan, store)))
+
+
+def _changed_plugins(plan: Plan, store: Store) -> Iterator[Problem]:
+    """Plug-ins whose source is not what some runs were trained with. Their results are kept, and used."""
+    for name, version in plugin_versions(plugins_of(plan.grid)).items():
+        others = {pack.pack_id for pack in store.packs() if pack.provenance.versions.get(name, version) != version}
+        trained = sum(one.pack_id in others for run in plan.runs if (one := store.attempt(run.run_id)))
+        if trained:
+            message = (
+                f"{name} has changed since {trained} of the runs were trained; their results are used as they are. "
+                "If the change matters: raise the `version` of its components, or ablate run --fresh"
+            )
+            yield Problem(message, "plugin-changed", "plugins")
 
 
 def _settled(resolved: Sequence[Resolved], choice: Choice | None) -> dict[Cell, Resolved]:
@@ -161,8 +179,14 @@ def _with_runs(plan: Plan, runs: Sequence[PlannedRun], store: Store) -> Plan:
     return replace(
         plan,
         runs=_ordered(tuple(unique.values()), plan.grid.run.order),
-        ended=frozenset(run.run_id for run in unique.values() if store.has_ended(run.run_id, run.steps)),
-        trained={run_id: attempt.state.step for run_id in unique if (attempt := store.attempt(run_id))},
+        ended=frozenset(
+            run.run_id for run in unique.values() if store.has_ended(run.run_id, run.steps, run.every, run.recordings)
+        ),
+        trained={
+            run.run_id: store.reached(run.run_id, run.steps, run.every, run.recordings)
+            for run in unique.values()
+            if run.run_id in store.attempts
+        },
     )
 
 

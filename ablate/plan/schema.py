@@ -77,7 +77,10 @@ class _Language:
         optional: dict[str, Json] = {
             "version": _described("Version of the grid language.", {"const": 1}),
             "question": _described("The question, as text.", _TEXT),
-            "extends": _described("A grid file that this one builds on, relative to it.", _TEXT),
+            "extends": _described(
+                "A grid file that this one builds on, relative to it; or several, each on top of the one before.",
+                {"anyOf": [_TEXT, _list(_TEXT)]},
+            ),
             "plugins": _described(
                 "Modules and .py files with components of your own, imported before validation.", _list(_TEXT)
             ),

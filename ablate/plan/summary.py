@@ -89,6 +89,7 @@ class Summary:
                     "title": one.pack.title,
                     "signature": one.pack.signature.id,
                     "parameters": one.pack.runs[0].parameters,
+                    "lanes": one.pack.lanes,
                     "done": one.done,
                     "remaining_steps": one.remaining_steps,
                     "estimated_seconds": one.seconds,

@@ -7,12 +7,14 @@ from .health import check_store
 from .lock import held
 from .provenance import now, provenance
 from .schema import (
+    DIAGNOSTICS,
     FORMAT,
     RUNS,
     SERIES,
     CalibrationRecord,
     CandidateRecord,
     ConfirmationRecord,
+    DiagnosticRow,
     MetricRecord,
     NoteRecord,
     PackRecord,
@@ -33,6 +35,7 @@ from .writer import PackWriter
 
 __all__ = [
     "ABSENT",
+    "DIAGNOSTICS",
     "FORMAT",
     "RUNS",
     "SERIES",
@@ -41,6 +44,7 @@ __all__ = [
     "CalibrationRecord",
     "CandidateRecord",
     "ConfirmationRecord",
+    "DiagnosticRow",
     "Difference",
     "MetricRecord",
     "NoteRecord",

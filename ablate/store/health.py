@@ -23,7 +23,7 @@ _LAYOUT = re.compile(
     r"store\.json"
     r"|grids/[^/]+/(plan\.json|confirmation\.json|lock|stop|notes/[^/]+\.json)"
     r"|calibration/[^/]+\.json"
-    r"|packs/[^/]+/(pack\.json|status\.json|series-\d+\.parquet|state-\d+.*\.safetensors)"
+    r"|packs/[^/]+/(pack\.json|status\.json|(series|diagnostics)-\d+\.parquet|state-\d+.*\.safetensors)"
 )
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 _SHOWN = 5
@@ -84,6 +84,7 @@ def _check_damage(store: Store, facts: dict[str, Any]) -> Iterator[Finding]:
         store.notes(name)
     store.packs()
     store.series(())
+    store.diagnostics(())
     for path in sorted(store.root.glob("calibration/*.json")):
         try:
             CalibrationRecord.model_validate_json(path.read_bytes())

@@ -3,7 +3,7 @@
 import platform
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -14,12 +14,17 @@ from .schema import Provenance
 _PACKAGES = ("ablate-grid", "jax", "jaxlib", "equinox", "optax", "numpy", "polars", "ray")
 
 
-def provenance(devices: Sequence[str] = ()) -> Provenance:
-    """The provenance of this process, now."""
+def provenance(devices: Sequence[str] = (), plugins: Mapping[str, str] | None = None) -> Provenance:
+    """The provenance of this process, now.
+
+    Args:
+        devices: kinds of the devices that it trains on.
+        plugins: name -> digest of the source of each plug-in; kept among the versions.
+    """
     commit, dirty = _git(str(Path.cwd()))
     return Provenance(
         created=now(),
-        versions=_versions(),
+        versions=_versions() | dict(plugins or {}),
         git_commit=commit,
         git_dirty=dirty,
         host=socket.gethostname(),

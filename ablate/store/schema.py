@@ -1,5 +1,6 @@
 """The file format: what each JSON and Parquet file of a store contains."""
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 import polars as pl
@@ -12,6 +13,23 @@ FORMAT = 1
 
 SERIES = pl.Schema({"run_id": pl.String, "step": pl.Int64, "metric": pl.String, "value": pl.Float64})
 """One row per run, step and metric. ``step`` counts finished optimiser updates; NaN values are kept."""
+
+_DIAGNOSTICS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "run_id": pl.String,
+    "step": pl.Int64,
+    "diagnostic": pl.String,
+    "quantity": pl.String,
+    "layer": pl.String,
+    "values": pl.List(pl.Float32),
+    "text": pl.String,
+}
+DIAGNOSTICS = pl.Schema(_DIAGNOSTICS)
+"""One row per run, step and thing that was read from inside the network. ``diagnostic`` is its name in the grid;
+``layer`` is empty for the whole network; ``values`` has one number or a row of them, and is empty where there is
+``text``, which is null elsewhere."""
+
+DiagnosticRow = tuple[str, int, str, str, str, list[float], str | None]
+"""The columns of `DIAGNOSTICS`."""
 
 RUNS = pl.Schema(
     {
@@ -197,6 +215,9 @@ class PackRecord(Record):
     strategy: str
     devices: int
     compile_seconds: float
+    """Of its programs; 0 if its process had them already."""
+    waited_seconds: float | None = None
+    """Of that, how long the pack waited; less if they were compiled while another trained. None in older stores."""
     provenance: Provenance
 
 
@@ -242,6 +263,24 @@ class RunState(Record):
     seconds: float = 0.0
     checkpoint: str | None = None
     """File name inside the pack folder that holds this run's newest state."""
+    every: int | None = None
+    """Steps between evaluations that are on record from the first step on; None in older stores: taken as enough."""
+    recordings: tuple[str, ...] = ()
+    """Diagnostics that are on record from the first step on; the names change with what they measure."""
+    forgets: bool = False
+    """Whether what earlier packs did for this run counts no more (``--fresh``); then the rest of this says nothing."""
+
+    def records(self, every: int, budget: int, recordings: Collection[str] = ()) -> bool:
+        """Whether it goes on from evaluations at every so many steps: what another cadence asks for is on record.
+
+        And whether these diagnostics are.
+        """
+        in_time = self.every is None or every % self.every == 0 or every >= budget
+        return in_time and set(recordings) <= set(self.recordings)
+
+    def has_ended(self, budget: int) -> bool:
+        """Whether it reached a budget, or diverged before it."""
+        return self.status == "diverged" or self.step >= budget
 
 
 class PackStatus(Record):

@@ -10,6 +10,7 @@
       packs/ID/pack.json                one attempt to train some runs together
       packs/ID/status.json              how far each of them is; replaced at each flush
       packs/ID/series-00000.parquet     their metrics, one file per flush
+      packs/ID/diagnostics-00000.parquet    what was read from inside their networks, if anything
       packs/ID/state-00000500.safetensors   their newest state
 
 Runs are found by id, whatever grid planned them, so two grids that ask for the same run share it.
@@ -17,7 +18,7 @@ Runs are found by id, whatever grid planned them, so two grids that ask for the 
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,7 @@ from ablate.core import NoResultsError, Problem, Status, StoreError, did_you_mea
 
 from .atomic import write_text
 from .schema import (
+    DIAGNOSTICS,
     FORMAT,
     RUNS,
     SERIES,
@@ -65,6 +67,8 @@ class Store:
 
     root: Path
     damaged: list[str] = field(default_factory=list)
+    _forgotten: dict[str, str] = field(default_factory=dict)
+    """Run id -> the pack before which its attempts count no more."""
 
     # --- writing -----------------------------------------------------------------------------------------------
 
@@ -163,13 +167,18 @@ class Store:
     def attempts(self) -> Mapping[str, tuple[Attempt, ...]]:
         """Run id -> its attempts, best last: ended before not ended, then further before less far.
 
-        Without those whose metrics are torn, and without those that went on from such a one.
+        Without those whose metrics are torn, those that went on from such a one, and those that are to be forgotten.
         """
+        self._forgotten.clear()
         found: dict[str, list[Attempt]] = {}
         for path in sorted(self.root.glob("packs/*/status.json")):
             status = self._record(path, PackStatus)
             if status and self._has_series(path.parent, status):
                 for run_id, state in status.runs.items():
+                    if state.forgets:
+                        self._forgotten[run_id] = path.parent.name
+                        found.pop(run_id, None)
+                        continue
                     attempts = found.setdefault(run_id, [])
                     if state.since <= max((attempt.state.step for attempt in attempts), default=0):
                         attempts.append(Attempt(status.pack_id, state, path.parent))
@@ -208,12 +217,25 @@ class Store:
         attempt = self.attempt(run_id)
         return _status_at(attempt.state if attempt else None, budget)
 
-    def has_ended(self, run_id: str, budget: int) -> bool:
-        """Whether a run needs no more training at this budget: it reached it, or diverged before it."""
-        attempt = self.attempt(run_id)
-        if attempt is None:
-            return False
-        return attempt.state.status == "diverged" or attempt.state.step >= budget
+    def has_ended(self, run_id: str, budget: int, every: int | None = None, recordings: Collection[str] = ()) -> bool:
+        """Whether a run needs no more training at this budget: it reached it, or diverged before it.
+
+        Args:
+            run_id: the run.
+            budget: its steps.
+            every: steps between the evaluations that must be on record, that at the budget included. None: any.
+            recordings: diagnostics that must be on record, if `every` is given.
+        """
+        return any(
+            attempt.state.has_ended(budget)
+            and (every is None or _has_recorded(attempt.state, every, budget, recordings))
+            for attempt in self.attempts.get(run_id, ())
+        )
+
+    def reached(self, run_id: str, budget: int, every: int, recordings: Collection[str] = ()) -> int:
+        """The step from which a run would be continued towards a budget with such a recording; 0 if from its start."""
+        attempts = self.attempts.get(run_id, ())
+        return max((one.state.step for one in attempts if one.state.records(every, budget, recordings)), default=0)
 
     def runs(self, planned: Iterable[RunRecord]) -> pl.DataFrame:
         """One row per planned run, schema `RUNS`."""
@@ -243,15 +265,26 @@ class Store:
 
         A resumed run repeats the steps after its checkpoint; they are the same numbers, and are kept once.
         """
-        wanted = pl.Series("run_id", sorted(set(run_ids)), dtype=pl.String)
-        frames = [
-            frame.filter(pl.col("run_id").is_in(wanted.implode()))
-            for path in sorted(self.root.glob("packs/*/series-*.parquet"))
-            if (frame := self._parquet(path)) is not None
-        ]
+        return self._recorded("series", SERIES, run_ids, ["run_id", "metric", "step"])
+
+    def diagnostics(self, run_ids: Iterable[str]) -> pl.DataFrame:
+        """What some runs recorded from inside their networks, schema `DIAGNOSTICS`, each step once, in order."""
+        keys = ["run_id", "diagnostic", "quantity", "layer", "step"]
+        return self._recorded("diagnostics", DIAGNOSTICS, run_ids, keys)
+
+    def _recorded(self, sort: str, schema: pl.Schema, run_ids: Iterable[str], keys: list[str]) -> pl.DataFrame:
+        """The rows of some runs in the Parquet files of a sort, once for equal `keys`, in their order."""
+        wanted = set(run_ids)
+        _ = self.attempts  # knows what is forgotten
+        forgotten = {run_id: pack_id for run_id, pack_id in self._forgotten.items() if run_id in wanted}
+        frames = []
+        for path in sorted(self.root.glob(f"packs/*/{sort}-*.parquet")):
+            frame = self._parquet(path, schema)
+            if frame is not None:
+                kept = sorted(one for one in wanted if forgotten.get(one, "") <= path.parent.name)
+                frames.append(frame.filter(pl.col("run_id").is_in(kept)))
         if not frames:
-            return pl.DataFrame(schema=SERIES)
-        keys = ["run_id", "metric", "step"]
+            return pl.DataFrame(schema=schema)
         return pl.concat(frames).unique(keys, keep="last", maintain_order=True).sort(keys)
 
     # --- reading files that may be torn ------------------------------------------------------------------------
@@ -262,8 +295,8 @@ class Store:
     def _json(self, path: Path) -> object:
         return self._read(path, lambda: json.loads(path.read_bytes()))
 
-    def _parquet(self, path: Path) -> pl.DataFrame | None:
-        return self._read(path, lambda: pl.read_parquet(path).select(SERIES.names()).cast(SERIES))
+    def _parquet(self, path: Path, schema: pl.Schema) -> pl.DataFrame | None:
+        return self._read(path, lambda: pl.read_parquet(path).select(schema.names()).cast(schema))
 
     def _read(self, path: Path, read: Callable[[], "T"]) -> "T | None":
         try:
@@ -277,6 +310,11 @@ class Store:
 
 
 T = TypeVar("T")
+
+
+def _has_recorded(state: RunState, every: int, budget: int, recordings: Collection[str]) -> bool:
+    at_the_end = state.every is None or state.step <= budget or budget % state.every == 0
+    return state.records(every, budget, recordings) and at_the_end
 
 
 def _progress(attempt: Attempt) -> tuple[bool, int, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from .atomic import replacing, write_text
-from .schema import SERIES, PackRecord, PackStatus, RunState
+from .schema import DIAGNOSTICS, SERIES, DiagnosticRow, PackRecord, PackStatus, RunState
 
 
 @dataclass
@@ -17,6 +17,7 @@ class PackWriter:
     folder: Path
     pack_id: str
     _series: dict[str, int] = field(default_factory=dict)
+    """Metrics and diagnostics files so far, and their sizes."""
 
     def open(self, record: PackRecord) -> None:
         """Write the record of the attempt."""
@@ -29,19 +30,24 @@ class PackWriter:
         *,
         updated: str,
         step_seconds: float | None,
+        readings: Sequence[DiagnosticRow] = (),
     ) -> None:
-        """Put metrics on disk (run id, step, metric, value), then the status that counts on them."""
+        """Put metrics (run id, step, metric, value) and diagnostics on disk, then the status that counts on them."""
         if rows:
-            frame = pl.DataFrame(rows, schema=SERIES, orient="row")
-            name = f"series-{len(self._series):05d}.parquet"
-            with replacing(self.folder / name) as temporary:
-                frame.write_parquet(temporary, compression="zstd")
-                size = temporary.stat().st_size
-            self._series[name] = size
+            self._write("series", pl.DataFrame(rows, schema=SERIES, orient="row"))
+        if readings:
+            self._write("diagnostics", pl.DataFrame(readings, schema=DIAGNOSTICS, orient="row"))
         status = PackStatus(
             pack_id=self.pack_id, updated=updated, runs=dict(runs), step_seconds=step_seconds, series=self._series
         )
         write_text(self.folder / "status.json", status.model_dump_json())
+
+    def _write(self, sort: str, frame: pl.DataFrame) -> None:
+        name = f"{sort}-{sum(other.startswith(sort) for other in self._series):05d}.parquet"
+        with replacing(self.folder / name) as temporary:
+            frame.write_parquet(temporary, compression="zstd")
+            size = temporary.stat().st_size
+        self._series[name] = size
 
     def prune_states(self, keep: Collection[str]) -> None:
         """Remove older state files, after a status that no longer needs them was flushed."""

@@ -47,6 +47,7 @@ def main() -> None:
             title=pack.title,
             strategy=lane_strategy(plan.grid.run.lanes),
             runs=runs,
+            lanes=pack.lanes,
             plugins=plugins_of(plan.grid),
             store=str(store.root),
             stop_file=str(out / "stop"),

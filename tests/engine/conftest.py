@@ -75,6 +75,7 @@ def make_job(tmp_path: Path) -> MakeJob:
                         steps=steps,
                         eval_every=eval_every,
                         config=to_plain(parsed),
+                        recordings=parsed.recordings(),
                     )
                 )
         return PackJob(

@@ -48,6 +48,21 @@ def test_a_killed_worker_is_replaced_within_the_run(driver: Driver, uninterrupte
     assert driver.results().equals(uninterrupted)
 
 
+def test_a_worker_that_is_told_to_end_saves_first(driver: Driver, uninterrupted: pl.DataFrame) -> None:
+    """SIGTERM is the notice of a machine that will be taken away."""
+    running = driver.start("run.checkpoint_every=1000000")
+    running.reaches(lambda: driver.steps() >= 1000)
+    (worker,) = driver.workers()
+    os.kill(worker, signal.SIGTERM)
+    running.ends(0)
+    assert driver.results().equals(uninterrupted)
+    told = [attempts for attempts in driver.store.attempts.values() if len(attempts) > 1]
+    assert told
+    for attempts in told:
+        first, last = sorted(attempts, key=lambda attempt: attempt.pack_id)
+        assert 0 < last.state.since == first.state.step, "it went on from where it was told to end"
+
+
 def test_a_stopped_worker_is_killed_and_replaced(driver: Driver, uninterrupted: pl.DataFrame) -> None:
     running = driver.start("run.timeout=10")
     running.reaches(lambda: driver.steps() >= 1000)

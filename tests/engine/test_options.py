@@ -91,7 +91,7 @@ def test_retry_takes_names_of_failures_alone(grid: Path) -> None:
         (64, 4, [2, 2, 2, 2]),
         (64, 6, [2, 2, 1, 1, 1, 1]),
         (64, 99, [1] * 8),
-        (3, 1, [2, 2, 2, 2]),
+        (3, 1, [4, 2, 2]),
         (1, 2, [1] * 8),
     ],
 )
@@ -108,8 +108,10 @@ def test_packs_are_split_until_there_is_one_for_each_worker(
 def test_four_workers_share_the_runs_of_one_signature_evenly(grid: Path) -> None:
     plan = make_plan(grid, Store(grid.parent / "runs"), ["seeds=96"])
     runs = [run for run in plan.runs if run.variant in {"base", "lr=0.1"}]
-    assert [len(pack.runs) for pack in make_packs(runs)] == [64, 64, 64]
-    assert [len(pack.runs) for pack in make_packs(runs, workers=4)] == [48, 48, 48, 48]
+    assert [(len(pack.runs), pack.lanes) for pack in make_packs(runs)] == [(192, 64)]
+    assert [(len(pack.runs), pack.lanes) for pack in make_packs(runs, workers=2)] == [(96, 48)] * 2
+    assert [(len(pack.runs), pack.lanes) for pack in make_packs(runs, workers=4)] == [(48, 48)] * 4
+    assert [(len(pack.runs), pack.lanes) for pack in make_packs(runs, most_lanes=5)] == [(64, 5)] * 3
 
 
 @pytest.mark.slow

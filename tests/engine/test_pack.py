@@ -139,6 +139,23 @@ def test_more_steps_continue_a_finished_run_bitwise(make_job: MakeJob) -> None:
     assert series(grown).equals(series(whole))
 
 
+@pytest.mark.parametrize(("coarse", "fine", "since"), [(20, 10, 0), (10, 20, 30), (30, 20, 0), (30, 60, 30)])
+def test_a_checkpoint_is_used_where_the_recording_before_it_is_enough(
+    make_job: MakeJob, coarse: int, fine: int, since: int
+) -> None:
+    finish(make_job([program()], store="cut", steps=30, eval_every=coarse))
+    again = make_job([program()], store="cut", steps=60, eval_every=fine)
+    finish(again)
+    whole = make_job([program()], store="whole", steps=60, eval_every=fine)
+    finish(whole)
+    attempt = Store(Path(again.store)).attempt(again.runs[0].run_id)
+    assert attempt is not None
+    assert attempt.state.since == since
+    recorded = series(again).filter(pl.col("step").is_in(series(whole)["step"].implode()))
+    validation = pl.col("metric") == "val_loss"  # means of the steps since the last evaluation depend on the cadence
+    assert recorded.filter(validation).equals(series(whole).filter(validation))
+
+
 def test_an_interrupted_pack_resumes_bitwise(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pack_module, "SECONDS_PER_CALL", 0.0)
     configs = [program(optimizer__lr=rate) for rate in RATES]

@@ -31,6 +31,17 @@ def test_mappings_merge_and_everything_else_replaces(write: Write) -> None:
     assert [variant.label for variant in expand(grid).variants] == ["base", "width=8", "heads=1"]
 
 
+def test_of_several_files_the_later_ones_win(write: Write) -> None:
+    write(HEAD + "seeds: [7]\nablate: {model.width: [8]}\n", "sub/question.yaml")
+    write("base: {model: {width: 99, heads: 9}}\nseeds: [1]\n", "size.yaml")
+    grid = load(write("extends: [sub/question.yaml, size.yaml]\nbase: {model: {heads: 3}}\n"))
+    model = grid.base["model"]
+    assert (model["kind"], model["width"], model["heads"]) == ("gpt", 99, 3)
+    assert grid.seeds == (1,)
+    assert [variant.label for variant in expand(grid).variants] == ["base", "width=8"]
+    assert grid.locate("base.model.width") == Location("size.yaml", 1, 23)
+
+
 def test_places_point_into_the_file_that_set_the_value(write: Write) -> None:
     write(HEAD, "sub/top.yaml")
     write("extends: top.yaml\nbase: {model: {heads: 8}}\n", "sub/middle.yaml")
@@ -76,7 +87,19 @@ def test_a_circle_is_refused_with_its_members(write: Write) -> None:
             "a.yaml:2:12  seeds.1: `!remove` stands after a key, to take that key out of the file that is extended"
             "  [bad-value]",
         ),
-        ("extends: [x.yaml]", "a.yaml:1:10  extends: expected the path of one grid file, got a list  [wrong-type]"),
+        (
+            "extends: {a: b}",
+            "a.yaml:1:10  extends: expected the path of a grid file, or a list of paths, got a mapping  [wrong-type]",
+        ),
+        (
+            "extends: [3]",
+            "a.yaml:1:11  extends[0]: expected the path of a grid file, or a list of paths, got the number 3"
+            "  [wrong-type]",
+        ),
+        (
+            "extends: [x.yaml]",
+            "a.yaml:1:11  extends[0]: cannot read x.yaml: no such file or directory; check the path  [file-not-found]",
+        ),
     ],
 )
 def test_what_cannot_be_merged_is_refused(write: Write, text: str, message: str) -> None:

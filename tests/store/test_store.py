@@ -150,3 +150,28 @@ def test_ten_thousand_runs_open_quickly(tmp_path: Path) -> None:
     assert len(store.attempts) == 160 * 64
     assert store.series(store.attempts).height == 160 * 64
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("every", "budget", "ended"),
+    [(10, 30, True), (20, 30, True), (5, 30, False), (15, 30, False), (30, 30, True), (10, 20, True), (10, 25, False)],
+)
+def test_a_run_whose_recording_is_too_coarse_has_not_ended(
+    tmp_path: Path, every: int, budget: int, ended: bool
+) -> None:
+    writer = PackWriter(tmp_path / "packs" / "01", "01")
+    writer.flush((), {"a": RunState(step=30, status="done", every=10)}, updated=now(), step_seconds=None)
+    assert Store(tmp_path).has_ended("a", budget, every) == ended
+
+
+def test_what_is_forgotten_counts_no_more(tmp_path: Path) -> None:
+    write_pack(tmp_path, "01", {"a": 30, "b": 30}, "done")
+    writer = PackWriter(tmp_path / "packs" / "02", "02")
+    writer.flush((), {"a": RunState(step=0, forgets=True)}, updated=now(), step_seconds=None)
+    store = Store(tmp_path)
+    assert (store.attempt("a"), store.has_ended("b", 30)) == (None, True)
+    assert store.series(["a", "b"])["run_id"].unique().to_list() == ["b"]
+    write_pack(tmp_path, "03", {"a": 10})
+    store = Store(tmp_path)
+    assert [attempt.pack_id for attempt in store.attempts["a"]] == ["03"]
+    assert store.series(["a"])["step"].to_list() == [10]
