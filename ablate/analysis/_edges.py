@@ -2,12 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
 
 from ablate.core import canonical_json
-from ablate.store.schema import VariantRecord
 
-from ._study import Study, is_number
+from ._study import Study, base_value, is_number
 from ._table import ScoreTable
 from ._words import value_text
 from .compare import compare
@@ -48,19 +46,12 @@ def _axes(study: Study, context: str) -> dict[str, list[dict[float, str]]]:
     for path in paths:
         groups: dict[str, dict[float, str]] = defaultdict(dict)
         for variant in variants:
-            level = variant.changes.get(path, _base_value(variants, path, context))
+            level = variant.changes.get(path, base_value(study.plan, path, context))
             if is_number(level):
                 rest = canonical_json({key: value for key, value in variant.changes.items() if key != path})
                 groups[rest][float(level)] = variant.label
         axes[path] = [group for group in groups.values() if len(group) >= LEVELS]
     return axes
-
-
-def _base_value(variants: tuple[VariantRecord, ...], path: str, context: str) -> Any:
-    value: Any = next((variant.contexts.get(context) for variant in variants if variant.is_base), None)
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
 
 
 def _best_end(

@@ -1,8 +1,9 @@
 """What is written about choices: of a setting for each variant, and of the variants that are best."""
 
 import shlex
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ._study import Study
 from ._words import listed, number, plural
@@ -11,14 +12,19 @@ from .types import Confirmed, Edge, Flag, Ranked, Tuned, Tuning
 CHOSEN_TITLE = "Winner chosen on these same seeds"
 EDGE_TITLE = "Chosen setting at the edge of the range"
 
+FRESH_SEEDS = 10
+"""So many seeds are proposed for a confirmation; ``ablate confirm`` takes as many by default."""
+
+MOST_CONFIRMED = 3
+"""At most so many of the variants that are better are proposed for it, in each context."""
+
 
 def selection_flags(study: Study) -> Iterator[Flag]:
     """Whether what is judged was chosen by the seeds that judge it, and how sound the choices are."""
     if study.tuning is not None:
-        yield from _tuning(study, study.tuning)
-        yield from _edges(study, study.tuning)
-        yield from _selector(study, study.tuning)
-    yield from _confirmation(study)
+        for check in (_tuning, _edges, _selector):
+            yield from (replace(flag, section="tuning") for flag in check(study, study.tuning))
+    yield from (replace(flag, section="confirmation") for flag in _confirmation(study))
     yield from _winner(study)
 
 
@@ -81,13 +87,29 @@ def _was_better(row: Confirmed) -> bool:
 
 
 def confirm_command(study: Study) -> str:
-    """The command that trains the confirmation: as it was given, or for the best variant."""
+    """The command that trains the confirmation: as it was given, or for the best that no fresh seed has judged."""
     grid = f"ablate confirm {shlex.quote(study.plan.path)}"
     found = study.confirmation
     if found is None:
-        return f"{grid} --top 1"
-    most = max(Counter(row.fresh.context for row in found.rows).values(), default=1)
-    return f"{grid} --top {most} --seeds {len(found.seeds)}"
+        return f"{grid} --top {_top(study)} --seeds {FRESH_SEEDS}"
+    top = max(found.top, _top(study)) if found.state == "complete" else found.top
+    return f"{grid} --top {top} --seeds {len(found.seeds)}"
+
+
+def _unjudged(study: Study) -> list[Ranked]:
+    """The variants that are better by the seeds that chose them, and by no other."""
+    return [row for row in study.ranking if row.verdict == "better" and not _is_judged(study, row)]
+
+
+def _top(study: Study) -> int:
+    """So many of the best means hold, in each context, the first of those that were not judged yet."""
+    wanted = 1
+    for context in study.plan.contexts:
+        rows = sorted((row for row in study.rows(context) if row.rank is not None), key=lambda row: row.rank or 0)
+        able = [row for row in rows if row.verdict not in ("baseline", "unstable")]
+        places = [place for place, row in enumerate(able, 1) if row.verdict == "better" and not _is_judged(study, row)]
+        wanted = max([wanted, *places[:MOST_CONFIRMED]])
+    return wanted
 
 
 # --- the settings ----------------------------------------------------------------------------------------------
@@ -238,7 +260,23 @@ def selection_suggestions(study: Study) -> list[tuple[str, str]]:
         suggested.append((f"Finish the confirmation: {plural(left, 'run')} left.", confirm_command(study)))
     if found is not None and found.state in ("outdated", "rejected"):
         suggested.append(("Confirm the best variants on fresh seeds again.", confirm_command(study)))
+    if found is None or found.state == "complete":
+        suggested += _screened_only(study)
     return suggested
+
+
+def _screened_only(study: Study) -> list[tuple[str, str]]:
+    """Why and how to confirm, where what is better was only screened: nothing where a confirmed variant is better."""
+    found, open_ = study.confirmation, _unjudged(study)
+    if len(study.plan.variants) <= 2 or not open_ or any(row.missing or row.failed for row in study.ranking):
+        return []
+    names = listed([study.where(row) for row in open_])
+    if found is None:
+        return [(f"Confirm on fresh seeds what is better by the seeds that chose it: {names}.", confirm_command(study))]
+    if any(row.fresh.verdict == "better" for row in found.rows):
+        return []
+    why = f"None of the confirmed variants is better on fresh seeds; the next best are not judged yet: {names}."
+    return [(why, confirm_command(study))]
 
 
 def _extended(tuning: Tuning, ends: Iterable[Edge]) -> list[str]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
-from ablate.store.schema import PlanRecord
+from ablate.store.schema import PackRecord, PlanRecord
 
 from ._table import Floats
 from .effects import Effect
@@ -20,6 +21,15 @@ def base_of(plan: PlanRecord) -> str:
 def is_number(value: object) -> bool:
     """Whether a configured value has a place on a numeric axis."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def base_value(plan: PlanRecord, path: str, context: str | None = None) -> Any:
+    """What the baseline has at a dotted path; None if it has nothing there. The first context by default."""
+    where = context if context is not None else next(iter(plan.contexts), "")
+    value: Any = next((variant.contexts.get(where) for variant in plan.variants if variant.is_base), None)
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,8 @@ class Study:
     smallest_detectable: float | None
     tuning: Tuning | None = None
     confirmation: Confirmation | None = None
+    packs: tuple[PackRecord, ...] = ()
+    """How the runs were trained, if it is known."""
 
     def rows(self, context: str) -> tuple[Ranked, ...]:
         """The ranking of one context."""

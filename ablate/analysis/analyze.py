@@ -1,24 +1,27 @@
 """`analyze`: the whole reading of a grid's results."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
-from ablate.store.schema import ConfirmationRecord, PlanRecord
+from ablate.store.schema import ConfirmationRecord, PackRecord, PlanRecord
 
 from ._order import compare_with_reference
 from ._ranked import ranked
 from ._study import Curve, Study, base_of
 from .claims import judge_claims
 from .confirmation import read_confirmation
+from .cost import read_cost
 from .effects import effects
+from .factors import read_factors
 from .failures import failures
 from .flags import flags
 from .noise import pairing_gain, pooled_noise_sd, seed_correlation, smallest_detectable
 from .prose import headline, methods, summary
 from .ranking import rank
 from .scores import curves, metric_curves, planned, scores_from
+from .stability import read_stability
 from .suggestions import suggestions
 from .tuning import read_tuning
 from .types import Analysis
@@ -28,7 +31,12 @@ Run = tuple[str, str, int]
 
 
 def analyze(
-    plan: PlanRecord, runs: pl.DataFrame, series: pl.DataFrame, *, confirmation: ConfirmationRecord | None = None
+    plan: PlanRecord,
+    runs: pl.DataFrame,
+    series: pl.DataFrame,
+    *,
+    confirmation: ConfirmationRecord | None = None,
+    packs: Sequence[PackRecord] = (),
 ) -> Analysis:
     """Everything that the results of a grid say, however far they have come.
 
@@ -38,6 +46,7 @@ def analyze(
             run without a row counts as not started.
         series: What the same runs recorded, schema ``SERIES``.
         confirmation: What ``ablate confirm`` planned, if it was called.
+        packs: How the runs were trained: for what is said of commits, versions and hardware.
     """
     everything = runs
     keys = ["variant", "context", "seed"]
@@ -65,7 +74,9 @@ def analyze(
         smallest_detectable=smallest_detectable(found, tests, alpha),
         tuning=read_tuning(plan, everything, series, ranking),
         confirmation=read_confirmation(plan, confirmation, everything, series, ranking) if confirmation else None,
+        packs=tuple(pack for pack in packs if pack.pack_id in set(runs["pack_id"])),
     )
+    recorded = curves(plan, series)
     claims = judge_claims(plan, scored)
     first = plan.contexts[0] if plan.contexts else ""
     means = {row.variant: row.mean for row in study.ranking if row.context == first}
@@ -90,9 +101,12 @@ def analyze(
         seed_correlation=study.seed_correlation,
         smallest_detectable=study.smallest_detectable,
         tests=tests,
-        curves=curves(plan, series),
+        curves=recorded,
         tuning=study.tuning,
         confirmation=study.confirmation,
+        factors=read_factors(study),
+        cost=read_cost(study, recorded),
+        stability=read_stability(study),
     )
 
 

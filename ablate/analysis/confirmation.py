@@ -60,6 +60,7 @@ def read_confirmation(
         else tuple(context for context, n in common.items() if n and (complete or min(n) >= MIN_SEEDS)),
         planned=len(record.runs),
         ended=0 if used_before else len(record.runs) - open_,
+        top=max(map(len, record.chosen.values()), default=1),
     )
 
 

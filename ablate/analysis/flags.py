@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from ._edges import edge_flags
+from ._fairness import provenance_flags, size_flags
 from ._selection import selection_flags
 from ._study import Curve, Study
 from ._words import interval_text, listed, number, p_value, plural
@@ -17,8 +19,8 @@ LATE_POINTS = 10
 
 
 def flags(study: Study) -> tuple[Flag, ...]:
-    """Every flag that the plan, the runs and the series allow; warnings first."""
-    found = [flag for check in _CHECKS for flag in check(study)]
+    """Every flag that the plan, the runs and the series allow, with the section of its evidence; warnings first."""
+    found = [replace(flag, section=flag.section or section) for check, section in _CHECKS for flag in check(study)]
     order = {"warning": 0, "note": 1, "good": 2}
     return tuple(sorted(found, key=lambda flag: order[flag.level]))
 
@@ -30,7 +32,7 @@ def _runs(study: Study) -> Iterator[Flag]:
         yield Flag("good", "Every planned run finished", plural(planned, "run"))
     if missing:
         detail = f"{missing} of {plural(planned, 'run')} have no result yet; everything below rests on the others"
-        yield Flag("warning", "Runs are missing", detail)
+        yield Flag("warning", "Runs are missing", detail, "next")
     if failed:
         yield Flag("warning", "Runs failed", f"{plural(failed, 'run')}: {_where(study, 'failed')}; see the failures")
     if diverged:
@@ -140,22 +142,6 @@ def _wiggle(curve: Curve | None) -> float | None:
     return float(np.diff(curve.values[-LATE_POINTS:]).std() / np.sqrt(2))
 
 
-def _parameters(study: Study) -> Iterator[Flag]:
-    sizes = {variant.label: variant.parameters for variant in study.plan.variants if variant.parameters is not None}
-    base = sizes.get(study.base)
-    if not base:
-        return
-    unlike = [f"{label} {size / base:.3g}×" for label, size in sizes.items() if abs(size - base) > 0.01 * base]
-    if unlike:
-        larger = [row for row in study.ranking if row.verdict == "better" and sizes.get(row.variant, 0) > 1.01 * base]
-        yield Flag(
-            "warning" if larger else "note",
-            "Unequal parameters",
-            f"{plural(len(unlike), 'variant')} with more than 1 % more or fewer parameters than the base: "
-            f"{listed(unlike)}",
-        )
-
-
 def _duplicates(study: Study) -> Iterator[Flag]:
     groups: dict[tuple[str, frozenset[tuple[int, bytes]]], list[str]] = defaultdict(list)
     constant = []
@@ -225,16 +211,18 @@ def _read_apart(study: Study) -> Iterator[Flag]:
             yield Flag("warning", "Unequal budgets", detail)
 
 
-_CHECKS: tuple[Callable[[Study], Iterator[Flag]], ...] = (
-    _runs,
-    _baseline,
-    _seeds,
-    selection_flags,
-    edge_flags,
-    _improving,
-    _late_noise,
-    _parameters,
-    _duplicates,
-    _cross_checks,
-    _read_apart,
+_CHECKS: tuple[tuple[Callable[[Study], Iterator[Flag]], str], ...] = (
+    (_runs, "failures"),
+    (_baseline, "failures"),
+    (_seeds, "ranking"),
+    (selection_flags, "next"),
+    (edge_flags, "factors"),
+    (_improving, "curves"),
+    (_late_noise, "curves"),
+    (size_flags, "cost"),
+    (_duplicates, "curves"),
+    (_cross_checks, "effects"),
+    (_read_apart, "curves"),
+    (provenance_flags, "methods"),
 )
+"""Each with the section of its evidence, where the flag names none itself."""

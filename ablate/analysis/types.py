@@ -7,19 +7,11 @@ import polars as pl
 
 from ablate.core import Goal, Status
 
-Verdict = Literal["baseline", "better", "worse", "equivalent", "undecided", "leaning", "unstable", "not tested"]
-"""The named conclusion about a variant; ``equivalent`` only when the grid declares a margin."""
+from ._interval import Interval as Interval
+from ._interval import Verdict as Verdict
+from .evidence import Cost, Factors, Stability
 
 ClaimVerdict = Literal["supported", "refuted", "undecided"]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A confidence interval; ``level`` is its nominal coverage, 0.95 for 95 %."""
-
-    low: float
-    high: float
-    level: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +82,8 @@ class Flag:
     level: Literal["good", "note", "warning"]
     title: str
     detail: str
+    section: str = ""
+    """The section of the report that shows the evidence: its id there, as ``failures``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +234,8 @@ class Confirmation:
     """Contexts in which the headline rests on it."""
     planned: int
     ended: int
+    top: int = 1
+    """How many variants were chosen in a context, at most."""
 
     def inside(self, context: str) -> tuple[Confirmed, ...]:
         """The chosen variants of one context."""
@@ -283,3 +279,9 @@ class Analysis:
     """None for a grid without nuisance axes."""
     confirmation: Confirmation | None = None
     """None before ``ablate confirm``."""
+    factors: Factors | None = None
+    """None if nothing but the baseline was planned."""
+    cost: Cost | None = None
+    """None if no cost is known."""
+    stability: Stability | None = None
+    """None with fewer than two variants or two seeds."""

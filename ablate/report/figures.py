@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import altair as alt
 import polars as pl
 
+from ablate.analysis.evidence import CostKey
 from ablate.analysis.types import Analysis
 from ablate.store.schema import PlanRecord
 
-from . import confirmation, plots, theme, tuning
+from . import confirmation, cost, factors, plots, stability, theme, tuning
 from .charts import curves as curve_chart
 from .charts import difference as difference_chart
 from .charts import forest as forest_chart
 from .charts import lines, spec
+from .studies import Drawing
 
 WIDTH = 720
 """Width of a chart, in pixels."""
@@ -29,6 +31,17 @@ POINTS = 240
 """Steps that a curve is averaged to."""
 
 Json = dict[str, Any]
+
+P = TypeVar("P", factors.Part, cost.Part, stability.Part)
+P_co = TypeVar("P_co", covariant=True)
+
+
+class _Section(Protocol[P_co]):
+    """A section with a part for each context."""
+
+    @property
+    def parts(self) -> tuple[P_co, ...]: ...
+
 
 _COLORS = {f"var(--{name})": color for name, color in asdict(theme.LIGHT).items()}
 _PAINTED = frozenset({"color", "c"})
@@ -111,6 +124,63 @@ def tuned(analysis: Analysis, plan: PlanRecord, *, context: str | None = None) -
     """Mean score against the one nuisance axis, a line per variant, named by its tooltip; None without such an axis."""
     found = tuning.section(analysis, plan)
     return _part(found.parts if found else (), _context(plan, context))
+
+
+def effects(analysis: Analysis, plan: PlanRecord, *, context: str | None = None) -> tuple[alt.LayerChart, ...]:
+    """What each factor of a full grid does, a chart each, on one scale; empty for other grids."""
+    part = _of(factors.section(analysis, plan, every=True), _context(plan, context))
+    return _each(part.levels if part else (), 360)
+
+
+def interactions(analysis: Analysis, plan: PlanRecord, *, context: str | None = None) -> tuple[alt.LayerChart, ...]:
+    """How far the cells of two factors are from the sum of both, a chart for each pair, the largest share first."""
+    part = _of(factors.section(analysis, plan, every=True), _context(plan, context))
+    return _each(part.interactions if part else (), 420)
+
+
+def shares(analysis: Analysis, plan: PlanRecord, *, context: str | None = None) -> alt.LayerChart | None:
+    """The shares of the variance in a full grid; None for other grids."""
+    part = _of(factors.section(analysis, plan, every=True), _context(plan, context))
+    return _study(part.shares if part else None)
+
+
+def changes(analysis: Analysis, plan: PlanRecord, *, context: str | None = None) -> alt.LayerChart | None:
+    """The effect of each change, the largest first; None unless every variant is one change from the baseline."""
+    part = _of(factors.section(analysis, plan, every=True), _context(plan, context))
+    return _study(part.changes if part else None)
+
+
+def pareto(
+    analysis: Analysis, plan: PlanRecord, *, cost_key: CostKey | None = None, context: str | None = None
+) -> alt.LayerChart | None:
+    """Mean score against a cost, by default the first by which the variants differ; None if they do not in any."""
+    part = _of(cost.section(analysis, plan, first=cost_key, every=True), _context(plan, context))
+    return _study(part.chart if part else None)
+
+
+def residuals(analysis: Analysis, plan: PlanRecord, *, context: str | None = None) -> alt.LayerChart | None:
+    """What is left of the scores after variant and seed; None with fewer than two variants or two seeds."""
+    part = _of(stability.section(analysis, plan, every=True), _context(plan, context))
+    return _study(part.residuals if part else None)
+
+
+def ranks(analysis: Analysis, plan: PlanRecord, *, context: str | None = None) -> alt.LayerChart | None:
+    """Ranks when the seeds are drawn again; None with fewer than three seeds. Not used for verdicts."""
+    part = _of(stability.section(analysis, plan, every=True), _context(plan, context))
+    return _study(part.ranks if part else None)
+
+
+def _of(section: _Section[P] | None, context: str) -> P | None:
+    """The part of a section on one context."""
+    return next((part for part in (section.parts if section else ()) if part.context == context), None)
+
+
+def _each(drawings: Sequence[Drawing], width: int) -> tuple[alt.LayerChart, ...]:
+    return tuple(_alone(one.spec, one.data, one.caption, width=width) for one in drawings)
+
+
+def _study(one: Drawing | None) -> alt.LayerChart | None:
+    return None if one is None else _alone(one.spec, one.data, one.caption)
 
 
 def _part(parts: Sequence[confirmation.Part | tuning.Part], context: str) -> alt.LayerChart | None:

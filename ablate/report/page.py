@@ -17,7 +17,21 @@ from markupsafe import Markup
 from ablate.analysis.types import Analysis
 from ablate.store.schema import NoteRecord, PackRecord, PlanRecord
 
-from . import confirmation, notes, numbers, payload, plots, prose, provenance, table, theme, tuning
+from . import (
+    confirmation,
+    cost,
+    factors,
+    notes,
+    numbers,
+    payload,
+    plots,
+    prose,
+    provenance,
+    stability,
+    table,
+    theme,
+    tuning,
+)
 from .text import safe_json, sentence, shorten, typeset, yaml_lines
 from .verdicts import CLAIMS, FLAGS, GLYPHS, VERDICTS
 
@@ -25,6 +39,12 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'none'"
 )
 """Content security policy of the page: it can fetch nothing and send nothing."""
+
+ANCHORS = ("verdict", "trust", "ranking", "effects", "curves", "failures", "next", "methods")
+"""The sections of every page, by their ids."""
+
+SECTIONS = ("confirmation", "tuning", "factors", "cost", "stability", "notes", "claims")
+"""Those that some pages have."""
 
 SCRIPTS = ("core.js", "table.js", "forest.js", "curves.js", "boot.js")
 
@@ -36,6 +56,7 @@ def render(
     *,
     generated: datetime,
     remarks: Sequence[NoteRecord] = (),
+    refresh: int | None = None,
 ) -> str:
     """The whole page as HTML text. The same input gives the same bytes.
 
@@ -45,6 +66,7 @@ def render(
         packs: how the runs were trained; shown with the provenance.
         generated: when the page was made, with its time zone.
         remarks: what the researcher noted, oldest first; without any the page has no section for them.
+        refresh: seconds after which a browser loads the page again; None: never.
     """
     with ThreadPoolExecutor(max_workers=1) as pool:
         library = pool.submit(_library)
@@ -56,11 +78,24 @@ def render(
         if tuned or confirmed:
             data["selection"] = choices = payload.selection(analysis, tuned, confirmed)
             style, scripts = [*style, "selection.css"], [*scripts, "selection.js"]
+        studies = {
+            "factors": factors.section(analysis, plan),
+            "cost": cost.section(analysis, plan),
+            "stability": stability.section(analysis, plan),
+        }
+        charts = [one for part in studies.values() if part is not None for one in part.drawings]
+        if charts:
+            data["studies"] = [one.payload for one in charts]
+            scripts = [*scripts, "studies.js"]
+        if any(studies.values()):
+            style = [*style, "studies.css"]
+        if tuned or confirmed or studies["cost"]:
+            style.insert(1, "cards.css")
         if remarks:
             style = [*style, "notes.css"]
         values = _values(analysis, plan, packs, generated) | {
-            "style": Markup(theme.css() + "".join(map(_asset, style))),
-            "script": Markup("\n".join(map(_asset, scripts))),
+            "style": Markup(theme.css() + "".join(map(asset, style))),
+            "script": Markup("\n".join(map(asset, scripts))),
             "data": safe_json(data),
             "forests": data["forests"],
             "fallback": fallback,
@@ -69,11 +104,14 @@ def render(
             "tuning": tuned,
             "confirmation": confirmed,
             "notes": notes.lines(remarks),
+            **studies,
             "stills": {one["id"]: tuning.still(one) for one in choices["tuned"]}
             | {one["id"]: plots.still(one) for one in choices["both"]},
             "library": library.result(),
+            "refresh": refresh,
         }
-    return _environment().get_template("page.html.jinja").render(values)
+        values["anchors"] = {*ANCHORS, *(name for name in SECTIONS if values[name])}
+    return environment().get_template("page.html.jinja").render(values)
 
 
 def write(html: str, path: Path) -> None:
@@ -139,15 +177,17 @@ def _library() -> Markup:
     return Markup(script.replace("</script", "<\\/script"))
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of the page: style, script or template."""
     return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
 
 
 @lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """What the templates are rendered with."""
     environment = jinja2.Environment(
         autoescape=True,
-        loader=jinja2.FunctionLoader(_asset),
+        loader=jinja2.FunctionLoader(asset),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -8,6 +8,7 @@ import polars as pl
 from ablate.analysis.types import Analysis
 from ablate.store.schema import PlanRecord
 
+from . import packed
 from .charts import curves, difference, forest, spec
 from .numbers import percent
 
@@ -34,6 +35,12 @@ def curve_data(analysis: Analysis, plan: PlanRecord) -> Json | None:
     order = list(dict.fromkeys(row.variant for row in analysis.ranking))
     panels = _panels(runs, apart, level, order)
     contexts = [context for context in plan.contexts if any(key[1] == context for key in panels)]
+    listed = [
+        panels[metric, context] | {"metric": metric, "context": context}
+        for metric in metrics
+        for context in contexts
+        if (metric, context) in panels
+    ]
     ranked = [row for row in analysis.ranking if row.verdict != "baseline" and row.rank is not None]
     top = [row.variant for row in sorted(ranked, key=lambda row: row.verdict == "unstable")]
     return {
@@ -44,12 +51,8 @@ def curve_data(analysis: Analysis, plan: PlanRecord) -> Json | None:
         "default": list(dict.fromkeys(top))[:5],
         "metrics": metrics,
         "contexts": contexts,
-        "panels": [
-            panels[metric, context] | {"metric": metric, "context": context}
-            for metric in metrics
-            for context in contexts
-            if (metric, context) in panels
-        ],
+        "packed": packed.pack(listed) if packed.size(listed) >= packed.LARGE else "",
+        "panels": listed,
         "spec": spec.bare(curves.draw(label=f"{plan.metric.name} of the chosen variants over the steps of training.")),
         "difference": spec.bare(
             difference.draw(

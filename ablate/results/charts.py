@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from ablate.analysis import Analysis
+from ablate.analysis import Analysis, CostKey
 from ablate.report import figures
 from ablate.store import PlanRecord
 
@@ -43,6 +43,34 @@ class Charts:
     def confirmed(self, *, context: str | None = None) -> alt.LayerChart | None:
         """What the screening said of the confirmed variants, and what fresh seeds say."""
         return figures.confirmed(self.analysis, self.plan, context=context)
+
+    def effects(self, *, context: str | None = None) -> tuple[alt.LayerChart, ...]:
+        """What each factor of a full grid does, all others averaged out: a chart each, on one scale."""
+        return figures.effects(self.analysis, self.plan, context=context)
+
+    def interactions(self, *, context: str | None = None) -> tuple[alt.LayerChart, ...]:
+        """How far the cells of two factors of a full grid are from the sum of both: a chart for each pair."""
+        return figures.interactions(self.analysis, self.plan, context=context)
+
+    def shares(self, *, context: str | None = None) -> alt.LayerChart | None:
+        """The shares of the variance in a full grid: factors, interactions, seed, residual."""
+        return figures.shares(self.analysis, self.plan, context=context)
+
+    def changes(self, *, context: str | None = None) -> alt.LayerChart | None:
+        """The effect of each change, the largest first, where every variant is one change from the baseline."""
+        return figures.changes(self.analysis, self.plan, context=context)
+
+    def pareto(self, cost: CostKey | None = None, *, context: str | None = None) -> alt.LayerChart | None:
+        """Mean score against a cost: ``seconds``, ``flops`` or ``parameters``."""
+        return figures.pareto(self.analysis, self.plan, cost_key=cost, context=context)
+
+    def residuals(self, *, context: str | None = None) -> alt.LayerChart | None:
+        """What is left of each score after its variant and its seed."""
+        return figures.residuals(self.analysis, self.plan, context=context)
+
+    def ranks(self, *, context: str | None = None) -> alt.LayerChart | None:
+        """How often each variant has each rank when the seeds are drawn again; not used for verdicts."""
+        return figures.ranks(self.analysis, self.plan, context=context)
 
     def tuned(self, *, context: str | None = None) -> alt.LayerChart | None:
         """The mean score of each variant against the one nuisance axis of a grid that tunes."""

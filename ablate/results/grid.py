@@ -1,6 +1,6 @@
 """The results of one grid as typed frames."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,12 @@ from .reading import Reading, read_grid
 
 if TYPE_CHECKING:
     from .charts import Charts
+
+
+DIAGNOSED = ("variant", "context", "seed", "step", "diagnostic", "quantity", "layer", "value", "values", "text")
+"""Columns of `GridResults.diagnostics`."""
+
+Wanted = Mapping[str, str | int | Collection[str] | Collection[int] | None]
 
 
 class GridResults:
@@ -109,12 +115,50 @@ class GridResults:
             seed: only this one, or these.
         """
         wanted = {"metric": metric, "variant": variant, "context": context, "seed": seed}
-        tests = [
-            pl.col(name).is_in([value] if isinstance(value, str | int) else list(value))
-            for name, value in wanted.items()
-            if value is not None
-        ]
-        return self.analysis.curves.filter(*tests) if tests else self.analysis.curves
+        return self.analysis.curves.filter(_tests(wanted))
+
+    def diagnostics(
+        self,
+        diagnostic: str | None = None,
+        *,
+        quantity: str | None = None,
+        layer: str | Collection[str] | None = None,
+        variant: str | Collection[str] | None = None,
+        context: str | Collection[str] | None = None,
+        seed: int | Collection[int] | None = None,
+    ) -> pl.DataFrame:
+        """What was read from inside the networks of the runs that rank, up to the budget.
+
+        Columns: variant, context, seed, step, diagnostic, quantity, layer, value (null for a row of numbers), values,
+        text (null unless it is one). Empty where the grid asks for no diagnostics.
+
+        Args:
+            diagnostic: only this one, by its name in the grid.
+            quantity: only this one.
+            layer: only this one, or these.
+            variant: only this label, or these.
+            context: only this label, or these.
+            seed: only this one, or these.
+        """
+        wanted = {
+            "diagnostic": diagnostic,
+            "quantity": quantity,
+            "layer": layer,
+            "variant": variant,
+            "context": context,
+            "seed": seed,
+        }
+        found = self._diagnostics.filter(_tests(wanted))
+        single = pl.when(pl.col("values").list.len() == 1).then(pl.col("values").list.first()).cast(pl.Float64)
+        return found.with_columns(value=single).select(DIAGNOSED)
+
+    @cached_property
+    def _diagnostics(self) -> pl.DataFrame:
+        runs = self._reading.runs.head(len(self.plan.runs)).select("run_id", "variant", "context", "seed", "budget")
+        found = Store(self._root).diagnostics(runs["run_id"])
+        return runs.join(found, on="run_id", how="inner", maintain_order="left_right").filter(
+            pl.col("step") <= pl.col("budget")
+        )
 
     @property
     def charts(self) -> "Charts":
@@ -122,3 +166,13 @@ class GridResults:
         from .charts import Charts
 
         return Charts(self.analysis, self.plan)
+
+
+def _tests(wanted: Wanted) -> pl.Expr:
+    """Whether a row has one of the wanted values in each column that something is wanted of."""
+    tests = [
+        pl.col(name).is_in([value] if isinstance(value, str | int) else list(value))
+        for name, value in wanted.items()
+        if value is not None
+    ]
+    return pl.all_horizontal(pl.lit(value=True), *tests)

@@ -37,12 +37,13 @@ def read_grid(store: Store, name: str) -> Reading:
     runs = store.runs(planned)
     series = store.series(run.run_id for run in planned)
     used = set(runs["pack_id"].drop_nulls())
+    packs = tuple(pack for pack in store.packs() if pack.pack_id in used)
     return Reading(
         plan=plan,
         confirmation=confirmation,
         runs=runs,
         series=series,
-        packs=tuple(pack for pack in store.packs() if pack.pack_id in used),
+        packs=packs,
         notes=store.notes(name),
-        analysis=analyze(plan, runs, series, confirmation=confirmation),
+        analysis=analyze(plan, runs, series, confirmation=confirmation, packs=packs),
     )

@@ -231,3 +231,40 @@ def test_the_best_of_equal_variants_is_rarely_confirmed() -> None:
     assert np.mean(seen) > 0.7
     assert abs(np.mean(fresh)) < 0.15
     assert better <= 6
+
+
+def commands(analysis: Analysis) -> list[str]:
+    return [command for _, command in analysis.suggestions if command.startswith("ablate confirm")]
+
+
+def test_what_was_only_screened_is_proposed_for_confirmation() -> None:
+    effects = {"relu": 0.3, "tanh": 0.2, "elu": 0.1, "silu": 0.05}
+    plain = synthetic_results(0, variants=(*effects, "mish"), effects=effects)
+    analysis = read(plain)
+    assert commands(analysis) == ["ablate confirm grids/synthetic.yaml --top 3 --seeds 10"]
+    (flag,) = [flag for flag in analysis.flags if flag.title == "Winner chosen on these same seeds"]
+    assert (flag.section, flag.detail.endswith("--top 3 --seeds 10")) == ("next", True)
+    one = read(synthetic_results(0, variants=3, effects=[0.3, 0.0, 0.0]))
+    assert commands(one) == ["ablate confirm grids/synthetic.yaml --top 1 --seeds 10"]
+    nothing = read(synthetic_results(0, variants=3))
+    unfinished = read(synthetic_results(0, variants=(*effects,), effects=effects, statuses={("silu", 0): None}))
+    assert commands(nothing) == commands(unfinished) == []
+
+
+def test_a_confirmation_that_held_proposes_nothing_and_one_that_failed_the_next_best() -> None:
+    plain = synthetic_results(0, variants=("relu", "tanh", "elu"), effects={"relu": 0.3, "tanh": 0.2, "elu": 0.1})
+    held = with_confirmation(plain, 2, ["relu"], effects={"relu": 0.3})
+    assert commands(read(held)) == []
+    lost = read(with_confirmation(plain, 2, ["relu"], effects={"relu": -0.3}))
+    assert commands(lost) == ["ablate confirm grids/synthetic.yaml --top 3 --seeds 8"]
+    assert lost.suggestions[-1][0].endswith("the next best are not judged yet: tanh and elu.")
+
+
+def test_a_rejected_confirmation_is_proposed_again_with_as_many_variants_and_seeds() -> None:
+    plain = synthetic_results(0, variants=("relu", "tanh", "elu"), effects={"relu": 0.3, "tanh": 0.2})
+    reused = with_confirmation(plain, 2, ["relu", "tanh"], seeds=(3, 4, 5, 6, 7))
+    analysis = read(reused)
+    assert confirmed(analysis).state == "rejected"
+    assert commands(analysis) == ["ablate confirm grids/synthetic.yaml --top 2 --seeds 5"]
+    winner = next(flag for flag in analysis.flags if flag.title == "Winner chosen on these same seeds")
+    assert winner.detail.endswith("--top 2 --seeds 5")

@@ -85,7 +85,7 @@ def test_a_choice_at_an_end_of_the_range_names_the_way_out() -> None:
     assert flag.level == "warning"
     assert "optimizer.lr=0.01, the largest tried, was chosen for 2 variants (relu and elu)" in flag.detail
     assert "extend the axis upwards, to 0.1 say" in flag.detail
-    why, command = analysis.suggestions[-1]
+    ((why, command),) = [item for item in analysis.suggestions if item[0].startswith("Extend")]
     assert why.startswith("Extend tune.axes: optimizer.lr up to 0.1 or beyond (0.01 was chosen for relu and elu).")
     assert command == "ablate run grids/synthetic.yaml tune.axes.optimizer.lr=0.0001,0.001,0.01,0.1"
     assert [edge.side for edge in tuned(analysis)["relu"].edges] == ["largest"]

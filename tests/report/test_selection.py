@@ -49,7 +49,7 @@ def test_only_a_grid_that_has_them_shows_the_sections() -> None:
             assert (f'<a href="#{name}">' in html) == (name in shown)
             assert (f'data-download="{name}"' in html) == (name in shown)
         assert ("drawSelection" in html) == bool(shown)
-        assert ("table.cards" in html) == bool(shown)
+        assert (".chosen .otherwise" in html) == bool(shown)
         assert ("selection" in embedded(html)) == bool(shown)
 
 

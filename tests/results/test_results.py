@@ -18,7 +18,8 @@ from ablate.core import StoreError
 from ablate.report.export import Source, rows
 from ablate.report.export import json as json_export
 from ablate.results import Results, open_results
-from ablate.store import RUNS, NoteRecord, Store
+from ablate.results.grid import DIAGNOSED
+from ablate.store import RUNS, DiagnosticRow, NoteRecord, PackWriter, Store
 from ablate.testing.synthetic import SyntheticResults, synthetic_results
 
 from .recorded import record
@@ -91,6 +92,34 @@ def test_series_can_be_narrowed(results: Results, found: SyntheticResults) -> No
     assert part.select("variant", "context", "seed", "metric").unique().height == 2
     (score,) = grid.scores.filter(variant="base", context="long", seed=2)["score"]
     assert part.filter(variant="base").sort("step")["value"][-1] == score
+
+
+def test_diagnostics_are_a_frame(results: Results, found: SyntheticResults) -> None:
+    grid = results["activations"]
+    assert grid.diagnostics().is_empty()
+    run = found.plan.runs[0]
+    rows: list[DiagnosticRow] = [
+        (run.run_id, run.steps + step, "look", quantity, layer, values, text)
+        for step in (-1, 0, 1)
+        for quantity, layer, values, text in (
+            ("weights", "up", [2.0], None),
+            ("weights", "down", [0.25, 0.75], None),
+            ("text", "0", [], "To be"),
+        )
+    ]
+    writer = PackWriter(Store(results.root).pack_folder("02"), "02")
+    writer.flush((), {}, updated=found.plan.provenance.created, step_seconds=None, readings=rows)
+    grid = grid.refresh()
+    whole = grid.diagnostics()
+    assert tuple(whole.columns) == DIAGNOSED
+    assert whole.height == 6, "what was read beyond the budget does not count"
+    (last,) = grid.diagnostics("look", quantity="weights", layer=["up"]).filter(step=run.steps).iter_rows(named=True)
+    assert (last["variant"], last["context"], last["seed"]) == (run.variant, run.context, run.seed)
+    assert (last["value"], last["values"], last["text"]) == (2.0, [2.0], None)
+    assert grid.diagnostics(layer="down")["value"].to_list() == [None, None]
+    assert grid.diagnostics(quantity="text")["text"].to_list() == ["To be", "To be"]
+    assert grid.diagnostics(seed=run.seed + 1).is_empty()
+    assert grid.series().height == found.series.height
 
 
 def test_charts_are_altair_objects(results: Results) -> None:

@@ -14,13 +14,14 @@ function drawAll() {
 }
 
 narrow.addEventListener('change', drawAll);
-drawAll().then(() => { window.__ready = true; });
+unpack().then(drawAll).then(() => { window.__ready = true; });
 
 // On paper the charts are drawn for the width of the sheet, so that their text keeps its size.
 const SHEET = 930;
 window.addEventListener('beforeprint', () => {
   for (const [id, view] of shownViews) {
-    view.width(['curve', 'difference'].includes(id) ? SHEET / 2 - 12 : id === 'slopes' ? SHEET / 2 : SHEET).run();
+    const share = Number(document.getElementById(id).dataset.share || 1);
+    view.width(['curve', 'difference'].includes(id) ? SHEET / 2 - 12 : id === 'slopes' ? SHEET / 2 : SHEET * share).run();
   }
 });
 window.addEventListener('afterprint', () => window.dispatchEvent(new Event('resize')));

@@ -119,7 +119,7 @@ function scoresCsv() {
 
 function curvesCsv() {
   const rows = [['metric', 'context', 'variant', 'seed', 'step', 'value']];
-  for (const panel of data.curves.panels) {
+  for (const panel of data.curves.panels.map(unpacked)) {
     for (const [index, series] of Object.entries(panel.series)) {
       for (const [seed, values] of Object.entries(series.runs)) {
         values.forEach((value, place) => {

@@ -3,6 +3,38 @@ const curves = data.curves;
 const chosen = [];
 const state = { metric: curves && curves.metrics[0], context: curves && curves.contexts[0] };
 
+// In a large page the numbers of all curves are one compressed blob; those of a panel are read when it is wanted.
+let numbers = null;
+const whole = new Map();
+
+async function unpack() {
+  if (!curves || !curves.packed) return;
+  const bytes = Uint8Array.from(atob(curves.packed), sign => sign.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'));
+  numbers = new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+function unpackedLine([offset, length, low, high]) {
+  return Array.from({ length }, (_, place) => {
+    const value = numbers[offset + place] + 256 * numbers[numbers.length / 2 + offset + place];
+    return value === 65535 ? null : Number((low + (high - low) * value / 65534).toPrecision(6));
+  });
+}
+
+/** A panel with its curves as lists of numbers. */
+function unpacked(panel) {
+  if (!panel || !numbers) return panel;
+  if (!whole.has(panel)) {
+    const each = (some, make) => Object.fromEntries(Object.entries(some).map(([name, value]) => [name, make(value)]));
+    const part = source => ({
+      ...each(source, value => value), ...(source.runs && { runs: each(source.runs, unpackedLine) }),
+      ...(source.mean && { mean: unpackedLine(source.mean), low: unpackedLine(source.low), high: unpackedLine(source.high) }),
+    });
+    whole.set(panel, { ...panel, series: each(panel.series, source => ({ ...part(source), apart: part(source.apart) })) });
+  }
+  return whole.get(panel);
+}
+
 const isBase = index => curves.variants[index] === curves.baseline;
 
 /** Slot of a variant among the colours; the baseline has none. A slot becomes free when its variant is removed. */
@@ -38,7 +70,7 @@ function figure(value) {
 /** Rows of the named data for one panel; `apart` takes the differences from the baseline. */
 function curveRows(apart, logX, logY) {
   const out = { bands: [], seeds: [], means: [], points: [], labels: [], zero: [] };
-  const panel = curves.panels.find(item => item.metric === state.metric && item.context === state.context);
+  const panel = unpacked(curves.panels.find(item => item.metric === state.metric && item.context === state.context));
   if (!panel) return out;
   const fits = (step, ...values) => (!logX || step > 0) && values.every(y => y !== null && y !== undefined && (!logY || y > 0));
   for (const index of chosen) {
