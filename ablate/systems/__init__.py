@@ -6,9 +6,12 @@ Importing this package registers the built-in components.
 from . import supervised
 from .activations import ACTIVATIONS, Activation
 from .component import Component
+from .diagnostics import DIAGNOSTICS, Diagnostic, Look
 from .flops import Flops, count_flops
 from .inits import INITS, Init
 from .inspect import citations, parameter_count
+from .interpolation import interpolate
+from .interventions import INTERVENTIONS, Intervention, Moment, Reset, Setting
 from .lanes import Signature, Signatures, hyper, signature
 from .models import (
     ATTENTIONS,
@@ -23,17 +26,34 @@ from .models import (
     Model,
     Norm,
     Position,
+    Slices,
+    Units,
 )
 from .optimizers import OPTIMIZERS, Optimizer
-from .problems import CORPORA, PROBLEMS, Batch, Corpus, Problem, Shapes, Texts
+from .problems import (
+    CORPORA,
+    IMAGES,
+    PROBLEMS,
+    Batch,
+    Corpus,
+    Images,
+    Pictures,
+    Problem,
+    Shapes,
+    Splits,
+    Texts,
+    Vocabulary,
+)
 from .program import PROGRAMS, Program, Train
 from .schedules import SCHEDULES, Schedule
 from .streams import root, stream
+from .taps import tap
 
 FAMILIES = (
     PROGRAMS,
     PROBLEMS,
     CORPORA,
+    IMAGES,
     MODELS,
     ATTENTIONS,
     MLP_BLOCKS,
@@ -44,6 +64,8 @@ FAMILIES = (
     INITS,
     OPTIMIZERS,
     SCHEDULES,
+    INTERVENTIONS,
+    DIAGNOSTICS,
 )
 """Every family, for listing."""
 
@@ -51,10 +73,13 @@ __all__ = [
     "ACTIVATIONS",
     "ATTENTIONS",
     "CORPORA",
+    "DIAGNOSTICS",
     "DLN",
     "DLNS",
     "FAMILIES",
+    "IMAGES",
     "INITS",
+    "INTERVENTIONS",
     "MLP_BLOCKS",
     "MODELS",
     "NORMS",
@@ -68,27 +93,41 @@ __all__ = [
     "Batch",
     "Component",
     "Corpus",
+    "Diagnostic",
     "Flops",
+    "Images",
     "Init",
+    "Intervention",
+    "Look",
     "MLPBlock",
     "Model",
+    "Moment",
     "Norm",
     "Optimizer",
+    "Pictures",
     "Position",
     "Problem",
     "Program",
+    "Reset",
     "Schedule",
+    "Setting",
     "Shapes",
     "Signature",
     "Signatures",
+    "Slices",
+    "Splits",
     "Texts",
     "Train",
+    "Units",
+    "Vocabulary",
     "citations",
     "count_flops",
     "hyper",
+    "interpolate",
     "parameter_count",
     "root",
     "signature",
     "stream",
     "supervised",
+    "tap",
 ]

@@ -5,6 +5,7 @@ when ``jax.tree.structure`` of one equals that of the other.
 """
 
 from collections.abc import Callable, Hashable, Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 import jax
@@ -26,6 +27,9 @@ class Component(Spec):
 
     reference: ClassVar[str] = ""
     """Where the idea or formula comes from; shown in the report when a variant uses the component."""
+    unsigned_if_empty: ClassVar[frozenset[str]] = frozenset()
+    """Mappings that came later, and that are no part of the signature while they are empty: older stores know the speed
+    of a program by its signature."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -49,10 +53,11 @@ class _Static:
 
     __slots__ = ("children", "key", "values")
 
-    def __init__(self, children: tuple[str, ...], values: Mapping[str, Any]) -> None:
+    def __init__(self, children: tuple[str, ...], values: Mapping[str, Any], unsigned: frozenset[str]) -> None:
         self.children = children
         self.values = values
-        plain = {name: to_plain(value) if isinstance(value, Spec) else value for name, value in values.items()}
+        signed = {name: value for name, value in values.items() if value or name not in unsigned}
+        plain = {name: to_plain(value) if isinstance(value, Spec) else value for name, value in signed.items()}
         self.key = canonical_json([list(children), plain])
 
     def __eq__(self, other: object) -> bool:
@@ -67,7 +72,7 @@ class _Static:
 
 def _flatten_with_keys(component: Component) -> tuple[list[tuple[GetAttrKey, Any]], _Static]:
     cls = type(component)
-    outside, lanes = marked_fields(cls, Budget, Recording), marked_fields(cls, Lane)
+    outside, lanes = _outside(cls), marked_fields(cls, Lane)
     children: list[tuple[GetAttrKey, Any]] = []
     static: dict[str, Any] = {}
     for name in cls.model_fields:
@@ -78,7 +83,18 @@ def _flatten_with_keys(component: Component) -> tuple[list[tuple[GetAttrKey, Any
             children.append((GetAttrKey(name), dict(value) if isinstance(value, Mapping) else value))
         else:
             static[name] = value
-    return children, _Static(tuple(key.name for key, _ in children), static)
+    return children, _Static(tuple(key.name for key, _ in children), static, cls.unsigned_if_empty)
+
+
+@cache
+def _outside(cls: type[Component]) -> frozenset[str]:
+    """Fields that the program never sees: budget, and what is recorded unless the program computes it."""
+    compiled = {
+        name
+        for name, info in cls.model_fields.items()
+        if any(isinstance(item, Recording) and item.compiled for item in info.metadata)
+    }
+    return frozenset(marked_fields(cls, Budget, Recording)) - compiled
 
 
 def static_key(component: Component, part: Callable[[Component], Hashable]) -> Hashable:

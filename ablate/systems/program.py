@@ -19,6 +19,9 @@ Data = Any
 Metrics = dict[str, Float[Array, ""]]
 """Named float32 scalars."""
 
+Diagnosis = dict[str, Float[Array, "..."]]
+"""Numbers or rows of them, float32, by names of three parts: ``DIAGNOSTIC/QUANTITY/LAYER``."""
+
 
 class Train(Component):
     """How long a run trains and what it records. The engine reads it; a program never sees it while it trains."""
@@ -30,7 +33,7 @@ class Train(Component):
 
 
 class Program(Component):
-    """Everything that can be run: four pure functions of a configuration (``self``), data and state.
+    """Everything that can be run: pure functions of a configuration (``self``), data and state.
 
     The default is `ablate.systems.supervised.Supervised`. For an experiment that does not fit it, subclass this
     in one file, give it fields and the functions, and register it with ``@PROGRAMS.register("name")``: lanes, resume,
@@ -62,6 +65,18 @@ class Program(Component):
     def evaluate(self, data: Data, state: State) -> Metrics:
         """Metrics that do not change the state, computed every ``train.eval_every`` steps and before the first."""
         return {}
+
+    def diagnose(self, data: Data, state: State) -> Diagnosis:
+        """What is read from inside the network, whenever `evaluate` is called. Kept beside the metrics."""
+        return {}
+
+    def described(self, name: str, values: list[float]) -> str | None:
+        """What numbers of `diagnose` say, for those that stand for text; else None. On the host."""
+        return None
+
+    def recordings(self) -> tuple[str, ...]:
+        """What `diagnose` records, as names that change with it: a run is not complete while it lacks one of them."""
+        return ()
 
     def guarded(self, state: State) -> Any:
         """The part of the state that must stay finite. The whole state, unless a program knows better."""

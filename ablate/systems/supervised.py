@@ -1,7 +1,8 @@
 """`Supervised`: the default program. A model, trained by gradient descent on a problem."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -10,16 +11,19 @@ import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 from pydantic import Field
 
-from ablate.core import Added, GridError, Metric
+from ablate.core import Added, GridError, Metric, Recording, digest, to_identity
 from ablate.core import Problem as Mistake
 
+from .diagnostics import DIAGNOSTICS, Diagnostic, Look, Step
+from .interventions import INTERVENTIONS, Intervention, Moment, Point, Setting
 from .models import MODELS, Model
 from .models.gpt import GPT
 from .optimizers import OPTIMIZERS, AdamW, Optimizer
 from .problems import PROBLEMS, Batch, Problem
 from .problems.char_lm import CharLM
-from .program import PROGRAMS, Metrics, Program
+from .program import PROGRAMS, Diagnosis, Metrics, Program
 from .streams import stream
+from .taps import Activations, collecting
 
 
 class TrainState(eqx.Module):
@@ -29,11 +33,15 @@ class TrainState(eqx.Module):
     key: Key[Array, ""]
     parameters: PyTree[Float[Array, "..."]]
     optimizer: PyTree[Array]
+    interventions: dict[str, PyTree[Array]]
+    """What each intervention remembers."""
 
 
 @PROGRAMS.register("supervised")
 class Supervised(Program):
     """Gradient descent on the mean loss of batches, with the validation split measured at each evaluation."""
+
+    unsigned_if_empty: ClassVar[frozenset[str]] = frozenset({"interventions", "diagnostics"})
 
     problem: Annotated[Problem, PROBLEMS] = CharLM()
     """Data and loss."""
@@ -44,6 +52,11 @@ class Supervised(Program):
     micro_batches: Annotated[int, Field(ge=1), Added()] = 1
     """Parts that each batch is cut into; the update takes the mean of their gradients. The same update as of the whole
     batch, to float tolerance and but for dropout's noise, in less memory and more time. Must divide the batch."""
+    interventions: Annotated[dict[str, Annotated[Intervention, INTERVENTIONS]], Added()] = Field({})
+    """What is done to training besides, by names of your choice. Those that act at the same point of an update do so in
+    the alphabetical order of their names."""
+    diagnostics: Annotated[dict[str, Annotated[Diagnostic, DIAGNOSTICS]], Recording(compiled=True)] = Field({})
+    """What is read from inside the network at each evaluation, by names of your choice without a slash."""
 
     @property
     def recorded(self) -> tuple[Metric, ...]:
@@ -53,55 +66,135 @@ class Supervised(Program):
             Metric(f"val_{metric.name}", metric.goal, metric.unit, f"{metric.description} Validation split.")
             for metric in self.problem.metrics
         )
+        acted = (
+            Metric(f"{name}_{metric.name}", metric.goal, metric.unit, metric.description)
+            for name, intervention in sorted(self.interventions.items())
+            for metric in intervention.metrics
+        )
         return (
             Metric("train_loss", "minimize", loss.unit, "Mean loss of the batches since the last evaluation."),
             Metric("grad_norm", "minimize", "dimensionless", "Global norm of the gradient, before clipping."),
             *validation,
+            *acted,
         )
 
     def load(self) -> Any:
         """See `Program.load`."""
         return self.problem.load()
 
+    # --- training --------------------------------------------------------------------------------------------------
+
     def init(self, data: Any, key: Key[Array, ""]) -> TrainState:
         """See `Program.init`."""
+        parameters = self.model.init(self.problem.shapes(), stream(key, "init"))
+        mistakes, remembered = list(self._mistakes(data, key)), {}
+        for name, intervention in sorted(self.interventions.items()):
+            try:
+                remembered[name] = intervention.init(self._setting, parameters)
+            except GridError as error:
+                mistakes += [mistake.under(f"interventions.{name}") for mistake in error.problems]
+        if mistakes:
+            raise GridError(mistakes)
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            key=key,
+            parameters=parameters,
+            optimizer=self.optimizer.build().init(parameters),
+            interventions=remembered,
+        )
+
+    def _mistakes(self, data: Any, key: Key[Array, ""]) -> Iterator[Mistake]:
+        """Parts that do not fit together."""
         size = jax.eval_shape(self.problem.sample, data, key).inputs.shape[0]
         if size % self.micro_batches:
             message = f"micro_batches: {self.micro_batches} does not divide the batch of {size}"
-            raise GridError(Mistake(message, "bad-value", "micro_batches"))
-        parameters = self.model.init(self.problem.shapes(), stream(key, "init"))
-        return TrainState(jnp.zeros((), jnp.int32), key, parameters, self.optimizer.build().init(parameters))
+            yield Mistake(message, "bad-value", "micro_batches")
+        for name, diagnostic in self.diagnostics.items():
+            refused = "a name must not have a slash" if "/" in name else diagnostic.refuses(self.model, self.problem)
+            if refused:
+                yield Mistake(refused, "bad-value", f"diagnostics.{name}")
 
     def step(self, data: Any, state: TrainState) -> tuple[TrainState, Metrics]:
         """See `Program.step`."""
+        after, metrics, _ = self._advance(data, state)
+        return after, metrics
+
+    def _advance(self, data: Any, state: TrainState) -> tuple[TrainState, Metrics, PyTree[Array]]:
+        """The state after one update, its metrics, and the gradients that the batch had."""
         batch = self.problem.sample(data, jax.random.fold_in(stream(state.key, "data"), state.step))
         noise = jax.random.fold_in(stream(state.key, "noise"), state.step)
-        loss, gradients = self._gradients(state.parameters, batch, noise)
-        norm = optax.tree.norm(gradients)
+        loss, gradients, activations = self._gradients(state.parameters, batch, noise)
+        moment = Moment(
+            setting=self._setting,
+            step=state.step,
+            key=state.key,
+            gradients=gradients,
+            before=state.parameters,
+            parameters=state.parameters,
+            optimizer=state.optimizer,
+            activations=activations,
+        )
+        kept, metrics = dict(state.interventions), Metrics()
+        moment = self._act("loss", moment, kept, metrics)
+        norm = optax.tree.norm(moment.gradients)
         updates, optimizer = self.optimizer.build().update(
-            self.optimizer.clipped(gradients, norm), state.optimizer, state.parameters
+            self.optimizer.clipped(moment.gradients, norm), state.optimizer, state.parameters
         )
         parameters = optax.apply_updates(state.parameters, updates)
-        return TrainState(state.step + 1, state.key, parameters, optimizer), {"train_loss": loss, "grad_norm": norm}
+        moment = replace(moment, parameters=parameters, optimizer=optimizer)
+        moment = self._act("step", self._act("update", moment, kept, metrics), kept, metrics)
+        after = TrainState(state.step + 1, state.key, moment.parameters, moment.optimizer, kept)
+        return after, {"train_loss": loss, "grad_norm": norm, **metrics}, gradients
 
-    def _gradients(self, parameters: PyTree, batch: Batch, noise: Key[Array, ""]) -> tuple[Float[Array, ""], PyTree]:
-        """The mean loss of a batch and its gradient."""
+    def _act(self, point: Point, moment: Moment, kept: dict[str, Any], metrics: Metrics) -> Moment:
+        """The moment as the interventions of a point leave it; what they remember and record goes into the mappings."""
+        for name, intervention in sorted(self.interventions.items()):
+            if intervention.at == point:
+                key = jax.random.fold_in(stream(moment.key, "interventions", name), moment.step)
+                kept[name], acted = intervention.act(kept[name], replace(moment, key=key))
+                metrics |= {f"{name}_{metric}": value for metric, value in acted.metrics.items()}
+                moment = replace(acted, key=moment.key, metrics={})
+        return moment
 
-        def loss_of(parameters: PyTree, part: Batch, noise: Key[Array, ""]) -> Float[Array, ""]:
-            return self.problem.loss(self.model.apply(parameters, part.inputs, key=noise), part.targets)
+    @property
+    def _setting(self) -> Setting:
+        return Setting(self.model, self.problem)
 
-        measure, count = jax.value_and_grad(loss_of), self.micro_batches
+    def _gradients(
+        self, parameters: PyTree, batch: Batch, noise: Key[Array, ""]
+    ) -> tuple[Float[Array, ""], PyTree, Activations]:
+        """The mean loss of a batch, its gradient, and the activations that interventions ask for."""
+        wanted = {
+            units.tap
+            for intervention in self.interventions.values()
+            if intervention.reads_activations
+            for units in self.model.units()
+        }
+
+        def loss_of(parameters: PyTree, part: Batch, noise: Key[Array, ""]) -> tuple[Float[Array, ""], Activations]:
+            with collecting(only=wanted) as found:
+                outputs = self.model.apply(parameters, part.inputs, key=noise)
+            if wanted - found.keys():
+                message = f"{self.model.kind} has no tap that is called {', '.join(sorted(wanted - found.keys()))}"
+                raise GridError(Mistake(message, "bad-value", "model"))
+            return self.problem.loss(outputs, part.targets), found
+
+        measure, count = jax.value_and_grad(loss_of, has_aux=True), self.micro_batches
         if count == 1:
-            return measure(parameters, batch, noise)
+            (loss, activations), gradients = measure(parameters, batch, noise)
+            return loss, gradients, activations
 
-        def add(sums: PyTree, part: tuple[Batch, Key[Array, ""]]) -> tuple[PyTree, None]:
-            return jax.tree.map(jnp.add, sums, measure(parameters, *part)), None
+        def add(sums: PyTree, part: tuple[Batch, Key[Array, ""]]) -> tuple[PyTree, Activations]:
+            (loss, found), gradients = measure(parameters, *part)
+            return jax.tree.map(jnp.add, sums, (loss, gradients)), found
 
         parts = jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), batch)
         zeros = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, parameters))
-        sums, _ = jax.lax.scan(add, zeros, (parts, jax.random.split(noise, count)))
+        sums, found = jax.lax.scan(add, zeros, (parts, jax.random.split(noise, count)))
         loss, gradients = jax.tree.map(lambda leaf: leaf / count, sums)
-        return loss, gradients
+        return loss, gradients, found
+
+    # --- recording -------------------------------------------------------------------------------------------------
 
     def evaluate(self, data: Any, state: TrainState) -> Metrics:
         """See `Program.evaluate`."""
@@ -112,6 +205,40 @@ class Supervised(Program):
 
         means = jax.tree.map(jnp.mean, jax.lax.map(measure, batches))
         return {f"val_{name}": value for name, value in means.items()}
+
+    def diagnose(self, data: Any, state: TrainState) -> Diagnosis:
+        """See `Program.diagnose`."""
+        if not self.diagnostics:
+            return {}
+
+        def ahead() -> Step:
+            after, _, gradients = self._advance(data, state)
+            return Step(gradients, after.parameters)
+
+        look = Look(
+            model=self.model,
+            problem=self.problem,
+            parameters=state.parameters,
+            batch=jax.tree.map(lambda leaf: leaf[0], self.problem.validation(data)),
+            ahead=ahead,
+        )
+        return {
+            f"{name}/{quantity}/{layer}": jnp.asarray(values, jnp.float32)
+            for name, diagnostic in self.diagnostics.items()
+            for quantity, layers in diagnostic.measure(look, stream(state.key, "diagnostics", name)).items()
+            for layer, values in layers.items()
+        }
+
+    def described(self, name: str, values: list[float]) -> str | None:
+        """See `Program.described`."""
+        return self.diagnostics[name.partition("/")[0]].text(self.problem, values)
+
+    def recordings(self) -> tuple[str, ...]:
+        """See `Program.recordings`."""
+        found = {name: digest(to_identity(diagnostic), size=4) for name, diagnostic in self.diagnostics.items()}
+        return tuple(f"{name}-{found[name]}" for name in sorted(found))
+
+    # --- for the engine --------------------------------------------------------------------------------------------
 
     def guarded(self, state: TrainState) -> PyTree:
         """See `Program.guarded`."""

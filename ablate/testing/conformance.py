@@ -16,11 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ablate.core import canonical_json, marked_paths, to_identity, to_plain
-from ablate.core.spec import Lane
 from ablate.systems import (
     DLN,
-    FAMILIES,
     Activation,
     Attention,
     Component,
@@ -39,22 +36,28 @@ from ablate.systems import (
     stream,
 )
 
+from ._acting import check_diagnostic, check_intervention
+from ._data import check_images, check_problem
+from ._rules import check_component, same_shapes
 
-def check_component(component: Component) -> None:
-    """Rules for anything registered: documented, readable from what it writes, and a pytree of its lane fields."""
-    cls = type(component)
-    assert cls.kind, f"{cls.__name__} is not registered; decorate it with its family's register()"
-    assert (cls.__doc__ or "").strip(), f"{cls.__name__} needs a docstring"
-    undocumented = [name for name, info in cls.model_fields.items() if not info.description]
-    assert not undocumented, f"fields of {cls.__name__} without a docstring: {', '.join(undocumented)}"
-    family = next(family for family in FAMILIES if cls in tuple(family))
-    plain = to_plain(component)
-    again = family.parse(plain)
-    assert to_plain(again) == plain, f"{cls.__name__} does not read back what it writes"
-    assert canonical_json(to_identity(again)) == canonical_json(to_identity(component))
-    leaves = jax.tree.leaves(component)
-    assert len(leaves) == len([path for path in marked_paths(component, Lane) if _is_set(component, path)])
-    assert _structure(again) == _structure(component), f"two equal {cls.__name__} do not share a signature"
+__all__ = [
+    "check_activation",
+    "check_attention",
+    "check_component",
+    "check_diagnostic",
+    "check_dln",
+    "check_images",
+    "check_init",
+    "check_intervention",
+    "check_mlp_block",
+    "check_model",
+    "check_norm",
+    "check_optimizer",
+    "check_position",
+    "check_problem",
+    "check_program",
+    "check_schedule",
+]
 
 
 def check_activation(activation: Activation) -> None:
@@ -264,7 +267,7 @@ def check_program(program: Program, *, steps: int = 3) -> None:
         metrics: dict[str, Array] = {}
         for _ in range(steps):
             after, metrics = config.step(data, state)
-            _same_shapes(state, after)
+            same_shapes(state, after)
             state = after
         return state, metrics | config.evaluate(data, state)
 
@@ -299,18 +302,6 @@ def _has_gradients(outputs: Callable[[Any], Array], parameters: Any) -> None:
         assert bool(jnp.any(leaf != 0)), f"{name} has no gradient: it is not used"
 
 
-def _same_shapes(before: object, after: object) -> None:
-    assert _structure(before) == _structure(after), "a step changes the structure of the state"
-    pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
-    assert all(old.shape == new.shape and old.dtype == new.dtype for old, new in pairs), (
-        "a step changes a shape or dtype"
-    )
-
-
-def _structure(tree: object) -> Any:
-    return jax.tree.structure(tree)
-
-
 def _check_traced(component: Component, compute: object, expected: Array) -> None:
     """The same result when lane fields are traced, in one compilation whatever their values."""
     leaves, structure = jax.tree.flatten(component)
@@ -334,9 +325,3 @@ def _inputs(shapes: Shapes, batch: int) -> Array:
     if shapes.symbols is None:
         return jax.random.normal(root(2), (batch, *shapes.inputs))
     return jax.random.randint(root(2), (batch, *shapes.inputs), 0, shapes.symbols)
-
-
-def _is_set(component: object, path: str) -> bool:
-    for name in path.split("."):
-        component = component[name] if isinstance(component, dict) else getattr(component, name)
-    return component is not None

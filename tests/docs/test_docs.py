@@ -16,7 +16,7 @@ from ablate.cli.app import group
 from ablate.core import ErrorCode, GridError, NoResultsError, StoreError
 from ablate.plan import import_plugins, make_plan
 from ablate.store import Store
-from ablate.systems import FAMILIES, Activation, Component, Init, Program, Schedule
+from ablate.systems import FAMILIES, Activation, Component, Diagnostic, Init, Intervention, Program, Schedule
 from ablate.testing import conformance
 
 ROOT = Path(__file__).parents[2]
@@ -181,6 +181,10 @@ def check(component: Component) -> None:
             conformance.check_schedule(component)
         case Program():
             conformance.check_program(component)
+        case Intervention():
+            conformance.check_intervention(component)
+        case Diagnostic():
+            conformance.check_diagnostic(component)
         case _:
             conformance.check_component(component)
 

@@ -10,12 +10,14 @@ from ablate.systems import (
     ACTIVATIONS,
     ATTENTIONS,
     DLNS,
+    IMAGES,
     INITS,
     MLP_BLOCKS,
     MODELS,
     NORMS,
     OPTIMIZERS,
     POSITIONS,
+    PROBLEMS,
     PROGRAMS,
     SCHEDULES,
     Activation,
@@ -23,7 +25,8 @@ from ablate.systems import (
 )
 from ablate.testing import conformance
 
-SHAPES = {"gpt": Shapes(inputs=(12,), outputs=(12, 11), symbols=11), "mlp": Shapes(inputs=(5,), outputs=(3,))}
+TEXT, NUMBERS = Shapes(inputs=(12,), outputs=(12, 11), symbols=11), Shapes(inputs=(5,), outputs=(3,))
+SHAPES = {"gpt": TEXT, "mlp": NUMBERS, "dln": NUMBERS, "tdln": TEXT}
 SMALL_PROGRAMS = [
     {"kind": "supervised", "problem": {"kind": "char_lm", "context": 16, "batch": 4, "validation_windows": 8}},
     {
@@ -102,6 +105,15 @@ def test_dln(config: object) -> None:
 @pytest.mark.parametrize("kind", MODELS.kinds())
 def test_model(kind: str) -> None:
     conformance.check_model(MODELS.parse(kind), SHAPES[kind])
+
+
+@pytest.mark.parametrize("kind", PROBLEMS.kinds())
+def test_problem(kind: str) -> None:
+    conformance.check_problem(PROBLEMS.parse(kind))
+
+
+def test_images() -> None:
+    conformance.check_images(IMAGES.parse("digits"))
 
 
 @pytest.mark.parametrize("config", SMALL_PROGRAMS, ids=["char_lm", "spirals"])

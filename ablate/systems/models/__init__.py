@@ -1,8 +1,8 @@
 """Models and their parts. Importing this package registers the built-in ones."""
 
-from . import gpt, mlp
+from . import gpt, mlp, tdln
 from .attention import ATTENTIONS, Attention
-from .base import MODELS, Model
+from .base import MODELS, Model, Slices, Units
 from .dln import DLN, DLNS
 from .mlp_block import MLP_BLOCKS, MLPBlock
 from .norms import NORMS, Norm
@@ -21,6 +21,9 @@ __all__ = [
     "Model",
     "Norm",
     "Position",
+    "Slices",
+    "Units",
     "gpt",
     "mlp",
+    "tdln",
 ]

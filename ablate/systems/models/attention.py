@@ -11,6 +11,7 @@ from pydantic import Field
 
 from ablate.core import Family
 from ablate.systems.component import Component
+from ablate.systems.taps import is_collecting, tap
 
 Drop = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 _MASKED = -1e30
@@ -71,7 +72,7 @@ class Masked(Attention):
         seen = jnp.tril(jnp.ones((length, length), bool))
         if history is not None:
             seen &= _distances(length, length, 0).astype(jnp.float32) < history
-        weights = jax.nn.softmax(jnp.where(seen[None, None], scores, _MASKED), axis=-1)
+        weights = tap("attention", jax.nn.softmax(jnp.where(seen[None, None], scores, _MASKED), axis=-1))
         return jnp.einsum("bhts,bhsd->bthd", drop(weights).astype(values.dtype), values)
 
 
@@ -112,6 +113,8 @@ class Local(Attention):
         seen = (distances >= 0) & (distances.astype(jnp.float32) < history)
         seen = seen[None] & _exists(mine.shape[2], self.block)
         weights = jax.nn.softmax(jnp.where(seen[None, None], scores, _MASKED), axis=-1)
+        if is_collecting():
+            tap("attention", weights.reshape(batch, heads, -1, 2 * self.block)[:, :, :length])
         mixed = jnp.einsum("bhnws,bhnsd->bnwhd", drop(weights).astype(values.dtype), near_values)
         return mixed.reshape(batch, -1, heads, size)[:, :length]
 

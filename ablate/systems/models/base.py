@@ -1,12 +1,35 @@
 """`Model`: a function of parameters and inputs."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from jaxtyping import Array, Float, Key, PyTree
 
 from ablate.core import Family
 from ablate.systems.component import Component
 from ablate.systems.problems import Shapes
+
+
+class Slices(NamedTuple):
+    """One slice of a parameter per unit."""
+
+    leaf: str
+    """Path in the parameters, as ``blocks.0.mlp.up``."""
+    axis: int
+    """The axis whose index is the unit."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """A hidden layer: where its units are in the activations and in the parameters."""
+
+    tap: str
+    """Name of the tap with their activations ``[..., F]``, unit last; see `ablate.systems.taps`."""
+    incoming: tuple[Slices, ...]
+    """Weights and biases that a unit is computed from."""
+    outgoing: tuple[Slices, ...]
+    """Weights that read it. With these at 0 it has no effect."""
 
 
 class Model(Component):
@@ -25,6 +48,10 @@ class Model(Component):
             inputs: a batch, shaped as the problem's `Shapes` say.
             key: for dropout and other noise; None while evaluating, which turns them off.
         """
+
+    def units(self) -> tuple[Units, ...]:
+        """The hidden layers whose units interventions may reset and diagnostics count. Static fields only."""
+        return ()
 
 
 MODELS: Family[Model] = Family("model")

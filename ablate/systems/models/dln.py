@@ -14,6 +14,8 @@ from ablate.systems.component import Component
 from ablate.systems.inits import DrawNamed
 from ablate.systems.streams import stream
 
+from .scans import Scan, linear_recurrence
+
 _RANGES = {"as_run": (0.001, 0.05), "intended": (0.95, 0.999)}
 """Of the initial decay, uniform."""
 
@@ -92,7 +94,7 @@ class State(Recurrence):
 
     reference = "journal A of the shipped systems, June 2024"
 
-    scan: Literal["associative", "sequential"] = "associative"
+    scan: Scan = "associative"
     """How it is computed: in log(T) parallel rounds, or one position after the other. Equal to float tolerance."""
 
     def init(self, width: int, draw: DrawNamed, key: Key[Array, ""]) -> Weights:
@@ -103,8 +105,7 @@ class State(Recurrence):
         """See `Recurrence.memory`."""
         assert weights.inputs is not None
         drive = (inputs @ weights.inputs).astype(jnp.float32)
-        run = _associative if self.scan == "associative" else _sequential
-        return run(weights.decay, drive)
+        return linear_recurrence(weights.decay, drive, self.scan)
 
 
 @DLNS.register("power")
@@ -125,21 +126,3 @@ class Power(Recurrence):
         batch, length, _ = inputs.shape
         powers = jnp.cumprod(jnp.broadcast_to(weights.decay[None], (length, self.size)), axis=0)
         return jnp.broadcast_to(powers[None], (batch, length, self.size))
-
-
-def _associative(decay: Float[Array, " S"], drive: Float[Array, "B T S"]) -> Float[Array, "B T S"]:
-    def join(early: tuple[Array, Array], late: tuple[Array, Array]) -> tuple[Array, Array]:
-        return early[0] * late[0], early[1] * late[0] + late[1]
-
-    factors = jnp.broadcast_to(decay[None, None], drive.shape)
-    _, states = jax.lax.associative_scan(join, (factors, drive), axis=1)
-    return jnp.asarray(states)
-
-
-def _sequential(decay: Float[Array, " S"], drive: Float[Array, "B T S"]) -> Float[Array, "B T S"]:
-    def step(state: Float[Array, "B S"], now: Float[Array, "B S"]) -> tuple[Array, Array]:
-        state = decay[None] * state + now
-        return state, state
-
-    _, states = jax.lax.scan(step, jnp.zeros_like(drive[:, 0]), drive.swapaxes(0, 1))
-    return jnp.asarray(states).swapaxes(0, 1)

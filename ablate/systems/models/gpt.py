@@ -9,8 +9,9 @@ from ablate.core import GridError, Problem
 from ablate.systems.inits import DrawNamed
 from ablate.systems.problems import Shapes
 from ablate.systems.streams import stream
+from ablate.systems.taps import scope, tap
 
-from .base import MODELS
+from .base import MODELS, Slices, Units
 from .embedding import ValueEmbedding, embed, fresh_mixing, fresh_value_embedding, mix
 from .gpt_fields import GPTFields
 from .norms import head_norm
@@ -123,6 +124,20 @@ class GPT(GPTFields):
 
         return draw
 
+    def units(self) -> tuple[Units, ...]:
+        """See `Model.units`. The hidden layers of MLPs that have a matrix ``down``."""
+        incoming = [name for name in self.mlp.names if name != "down"]
+        if len(incoming) == len(self.mlp.names):
+            return ()
+        return tuple(
+            Units(
+                tap=f"blocks.{index}.hidden",
+                incoming=tuple(Slices(f"blocks.{index}.mlp.{name}", 1) for name in incoming),
+                outgoing=(Slices(f"blocks.{index}.mlp.down", 0),),
+            )
+            for index in range(self.layers)
+        )
+
     # --- computation -----------------------------------------------------------------------------------------------
 
     def apply(
@@ -145,8 +160,10 @@ class GPT(GPTFields):
             noise = None if key is None else stream(key, f"block{index}")
             if block.mixing is not None:
                 residual = mix(block.mixing, residual, sources)
-            residual += self._attention(block, residual, symbols, batch, noise)
-            residual += self._mlp(block, residual, batch, noise)
+            with scope("blocks", str(index)):
+                residual += self._attention(block, residual, symbols, batch, noise)
+                residual += self._mlp(block, residual, batch, noise)
+                tap("residual", residual)
         residual = self.final_norm.apply(weights.final_norm, residual, batch)
         unembedding = weights.embedding.T if weights.unembedding is None else weights.unembedding
         logits = (residual @ unembedding).astype(jnp.float32)

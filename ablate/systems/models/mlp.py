@@ -14,8 +14,9 @@ from ablate.systems.activations import ACTIVATIONS, Activation, Relu
 from ablate.systems.inits import INITS, HeNormal, Init
 from ablate.systems.problems import Shapes
 from ablate.systems.streams import stream
+from ablate.systems.taps import scope, tap
 
-from .base import MODELS, Model
+from .base import MODELS, Model, Slices, Units
 
 
 class Parameters(eqx.Module):
@@ -53,6 +54,18 @@ class MLP(Model):
         """See `Model.apply`."""
         function = self.activation.build()
         hidden = inputs.reshape(inputs.shape[0], -1)
-        for weight, bias in zip(parameters.weights[:-1], parameters.biases[:-1], strict=True):
-            hidden = function(hidden @ weight + bias)
+        for index, (weight, bias) in enumerate(zip(parameters.weights[:-1], parameters.biases[:-1], strict=True)):
+            with scope("layers", str(index)):
+                hidden = tap("hidden", function(hidden @ weight + bias))
         return hidden @ parameters.weights[-1] + parameters.biases[-1]
+
+    def units(self) -> tuple[Units, ...]:
+        """See `Model.units`."""
+        return tuple(
+            Units(
+                tap=f"layers.{index}.hidden",
+                incoming=(Slices(f"weights.{index}", 1), Slices(f"biases.{index}", 0)),
+                outgoing=(Slices(f"weights.{index + 1}", 0),),
+            )
+            for index in range(self.layers)
+        )

@@ -11,6 +11,7 @@ from ablate.core import Family
 from ablate.systems.activations import Elementwise
 from ablate.systems.component import Component
 from ablate.systems.inits import DrawNamed
+from ablate.systems.taps import tap
 
 
 class MLPBlock(Component):
@@ -61,7 +62,7 @@ class Plain(MLPBlock):
 
     def apply(self, weights: Weights, rows: Float[Array, "N D"], activation: Elementwise) -> Float[Array, "N D"]:
         """See `MLPBlock.apply`."""
-        return activation(rows @ weights.up) @ weights.down
+        return tap("hidden", activation(rows @ weights.up)) @ weights.down
 
 
 @MLP_BLOCKS.register("gated")
@@ -84,7 +85,8 @@ class Gated(MLPBlock):
     def apply(self, weights: Weights, rows: Float[Array, "N D"], activation: Elementwise) -> Float[Array, "N D"]:
         """See `MLPBlock.apply`."""
         assert weights.gate is not None
-        return (self.gate(activation)(rows @ weights.gate) * (rows @ weights.up)) @ weights.down
+        hidden = tap("hidden", self.gate(activation)(rows @ weights.gate) * (rows @ weights.up))
+        return hidden @ weights.down
 
     def gate(self, activation: Elementwise) -> Elementwise:
         """The function on the gate, given the model's activation."""

@@ -1,6 +1,7 @@
 """`Problem`: data plus loss."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -57,6 +58,10 @@ class Problem(Component):
     @abstractmethod
     def loss(self, outputs: Float[Array, "B ..."], targets: Array) -> Float[Array, ""]:
         """Mean loss of a batch."""
+
+    def text(self, symbols: Sequence[int]) -> str | None:
+        """What symbols say; None where they are no text. Static fields only, on the host."""
+        return None
 
     @abstractmethod
     def measure(self, outputs: Float[Array, "B ..."], targets: Array) -> dict[str, Float[Array, ""]]:

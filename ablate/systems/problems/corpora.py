@@ -11,8 +11,10 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator
 
-from ablate.core import Family, GridError, Problem, describe, refuse
+from ablate.core import Family, GridError, Problem, describe
 from ablate.systems.component import Component
+
+from .files import existing_file
 
 
 class Texts(NamedTuple):
@@ -71,19 +73,11 @@ class PydocTopics(Corpus):
         return _pydoc()
 
 
-def _existing_file(path: str) -> str:
-    found = Path(path).expanduser()
-    if not found.is_file():
-        message = f"there is no file {path!r} (looked in {Path.cwd()})"
-        raise refuse(Problem(message, "no-corpus"))
-    return str(found.resolve())
-
-
 @CORPORA.register("file")
 class TextFile(Corpus):
     """Any UTF-8 text file of yours. The last tenth is validation; the identity of a run holds the text's hash."""
 
-    path: Annotated[str, AfterValidator(_existing_file)]
+    path: Annotated[str, AfterValidator(existing_file)]
     """The file, absolute or from the working directory."""
 
     def texts(self) -> Texts:
