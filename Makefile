@@ -1,6 +1,7 @@
 # make demo   set up, run a real grid, write its report
 # make test   set up, run the tests
 # make lint   formatting, lint, layers, types
+# make reports  run every shipped grid, write all reports into reports/
 # make docs   build the site into site/
 # make lock   renew requirements.lock
 
@@ -9,7 +10,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format docs lock chromium setup clean
+.PHONY: demo reports test lint format docs lock chromium setup clean
 
 setup: $(READY)
 
@@ -23,6 +24,10 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)
 	$(BIN)/ablate run grids/activations.yaml
 	$(BIN)/ablate report grids/activations.yaml
+
+reports: $(READY)
+	for grid in grids/[!_]*.yaml; do $(BIN)/ablate run $$grid || exit 1; done
+	$(BIN)/ablate report --to html,md,csv
 
 test: $(READY) chromium
 	$(BIN)/python -m pytest

@@ -39,7 +39,7 @@ def test_packs_of_one_program_are_compiled_once(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(Executable, "compile", counting)
     plan = make_plan(write(tmp_path), Store(tmp_path / "runs"))
-    packs = make_packs(plan.runs, most_lanes=4)
+    packs = make_packs(plan.runs, workers=4)
     started: list[Pack] = []
     found = list(footprints(plan, packs, Store(tmp_path / "runs"), on_start=started.append))
     assert [len(pack.runs) for pack in packs] == [4, 4, 4, 4], "three packs of the base and one of its own width"
