@@ -6,6 +6,7 @@ from ablate.analysis.types import Analysis, Ranked
 from ablate.store.schema import PlanRecord
 
 from . import confirmation, plots, series, theme, tuning
+from .export.latex import signs
 
 Json = dict[str, Any]
 
@@ -17,6 +18,7 @@ def build(analysis: Analysis, plan: PlanRecord) -> Json:
         "metric": plan.metric.model_dump(),
         "series": list(theme.SERIES),
         "config": theme.chart_config(),
+        "latex": signs(),
         "ranking": [_ranked(row) for row in analysis.ranking],
         "forests": plots.forests(analysis, plan),
         "reference": plots.slopes(analysis, plan),

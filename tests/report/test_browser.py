@@ -262,6 +262,15 @@ def test_copying_gives_markdown_of_what_is_shown(reader: Reader, html: str) -> N
     assert len(lines) == 4
     assert len({line.count("|") for line in lines}) == 1
     assert "better by more than the margin, could be best" in lines[3]
+    page.locator("[data-copy=latex]").press("Enter")
+    until(page, "document.querySelector('[data-copy=latex]').textContent === 'Copied'")
+    lines = str(page.evaluate("navigator.clipboard.readText()")).splitlines()
+    titles, last = lines[3], lines[6]
+    assert lines[1].startswith(r"\begin{tabular}{")
+    assert titles.count(" & ") == last.count(" & ") == len(lines[1].split("{")[2]) - 2
+    assert "better by more than the margin, could be best" in last
+    assert "--" in last, "a range, whose dash is no ASCII"
+    assert all(line.isascii() for line in lines)
     page.locator("[data-command]").first.press("Enter")
     until(page, "document.querySelector('[data-command]').textContent === 'Copied'")
     assert page.evaluate("navigator.clipboard.readText()") == "ablate confirm grids/activations.yaml --top 1"

@@ -69,36 +69,51 @@ filter.addEventListener('keydown', event => {
   }
 });
 
-function markdown() {
+/** The rows that are shown, as texts: titles, which columns are numbers, and cells. */
+function cells() {
   const heads = all('th[data-column]', ranking).filter(head => head.dataset.column !== 'seeds');
-  const lines = [];
-  const line = cells => lines.push('| ' + cells.map(text => text.replace(/\s+/g, ' ').trim().replaceAll('|', '\\|')).join(' | ') + ' |');
   const contexts = ranking.tBodies.length > 1;
   const title = head => {
     const note = one('small', head);
     return one('span', head).textContent + (note && head.dataset.column !== 'variant' ? ` (${note.textContent})` : '');
   };
-  line([...(contexts ? ['Context'] : []), ...heads.map(title)]);
-  line([...(contexts ? ['---'] : []), ...heads.map(head => (head.classList.contains('numeric') ? '---:' : '---'))]);
-  for (const row of shown()) {
-    const record = data.ranking[Number(row.dataset.row)];
-    line([...(contexts ? [record.context] : []), ...heads.map(head => {
-      const column = head.dataset.column;
-      if (column === 'variant') return record.variant;
-      if (column === 'verdict') return record.words + (record.could_be_best ? ', could be best' : '');
-      const cell = one('td.' + column, row);
-      const sub = one('small', cell);
-      return one('.value', cell).textContent + (sub ? ` (${sub.textContent})` : '');
-    })]);
-  }
-  return lines.join('\n') + '\n';
+  const text = (record, row, column) => {
+    if (column === 'variant') return record.variant;
+    if (column === 'verdict') return record.words + (record.could_be_best ? ', could be best' : '');
+    const cell = one('td.' + column, row);
+    const sub = one('small', cell);
+    return one('.value', cell).textContent + (sub ? ` (${sub.textContent})` : '');
+  };
+  const plain = line => line.map(cell => cell.replace(/\s+/g, ' ').trim());
+  return {
+    titles: plain([...(contexts ? ['Context'] : []), ...heads.map(title)]),
+    numeric: [...(contexts ? [false] : []), ...heads.map(head => head.classList.contains('numeric'))],
+    rows: shown().map(row => {
+      const record = data.ranking[Number(row.dataset.row)];
+      return plain([...(contexts ? [record.context] : []), ...heads.map(head => text(record, row, head.dataset.column))]);
+    }),
+  };
 }
 
+function markdown() {
+  const { titles, numeric, rows } = cells();
+  const line = texts => '| ' + texts.map(text => text.replaceAll('|', '\\|')).join(' | ') + ' |\n';
+  return line(titles) + line(numeric.map(is => (is ? '---:' : '---'))) + rows.map(line).join('');
+}
+
+function latex() {
+  const { titles, numeric, rows } = cells();
+  const sign = one => data.latex[one] || (one < '\x7f' || (one >= '\u00c0' && one <= '\u017e') ? one
+    : `\\texttt{U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}}`);
+  const set = text => text.split(/(?<=-)(?=-)/).map(part => [...part].map(sign).join('')).join('{}');
+  const line = texts => texts.map(set).join(' & ') + ' \\\\\n';
+  return '% needs \\usepackage{booktabs}\n\\begin{tabular}{' + numeric.map(is => (is ? 'r' : 'l')).join('') + '}\n\\toprule\n'
+    + line(titles) + '\\midrule\n' + rows.map(line).join('') + '\\bottomrule\n\\end{tabular}\n';
+}
+
+const writers = { markdown, latex, csv: () => rankingCsv(shown().map(row => data.ranking[Number(row.dataset.row)])) };
 for (const button of all('[data-copy]')) {
-  button.addEventListener('click', () => {
-    const records = shown().map(row => data.ranking[Number(row.dataset.row)]);
-    copy(button.dataset.copy === 'csv' ? rankingCsv(records) : markdown(), button);
-  });
+  button.addEventListener('click', () => copy(writers[button.dataset.copy](), button));
 }
 
 for (const row of rows) {

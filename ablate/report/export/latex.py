@@ -63,6 +63,11 @@ _SYMBOLS = {
 _GREEK = frozenset("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ")
 
 
+def signs() -> dict[str, str]:
+    """Character -> how LaTeX sets it, for all that are not themselves; without those that have only a code point."""
+    return _SPECIAL | _SYMBOLS | {sign: rf"$\{_greek(sign)}$" for sign in sorted(_GREEK)}
+
+
 def write(source: Source, stem: Path) -> tuple[Path, ...]:
     r"""``STEM.tex``, to be read with ``\input``."""
     path = beside(stem, ".tex")
@@ -80,12 +85,8 @@ def escape(text: str) -> str:
 
 
 def _character(sign: str) -> str:
-    if sign in _SPECIAL:
-        return _SPECIAL[sign]
-    if sign in _SYMBOLS:
-        return _SYMBOLS[sign]
-    if sign in _GREEK:
-        return rf"$\{_greek(sign)}$"
+    if sign in _SIGNS:
+        return _SIGNS[sign]
     if sign < "\x7f" or "\u00c0" <= sign <= "\u017e":
         return sign
     return rf"\texttt{{U+{ord(sign):04X}}}"
@@ -95,6 +96,9 @@ def _greek(sign: str) -> str:
     """The command of a Greek letter; Unicode spells lambda its own way."""
     name = unicodedata.name(sign).rpartition(" ")[2].lower().replace("lamda", "lambda")
     return name.capitalize() if sign.isupper() else name
+
+
+_SIGNS = signs()
 
 
 def document(content: Paper, *, label: str) -> str:
