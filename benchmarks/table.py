@@ -64,7 +64,8 @@ def _grid(results: Results) -> str:
     repeats = 1 + max((run["repeat"] for run in record["runs"]), default=0)
     head = (
         f"**{results.grid}.** {whole.question} {here['cores']} cores, {here['processor']}, {record['created'][:10]},"
-        f" JAX {here['versions']['jax']}, {repeats} {'repeat' if repeats == 1 else 'repeats'}, load gate {record['load_gate']}."
+        f" JAX {here['versions']['jax']}, {repeats} {'repeat' if repeats == 1 else 'repeats'},"
+        f" load gate {record['load_gate']}."
     )
     if record["seeds"] != whole.seeds or record["steps"] != whole.steps:
         head += f" Cut to {record['seeds']} seeds and {record['steps']} steps."
