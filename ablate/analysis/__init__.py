@@ -3,6 +3,7 @@
 from .analyze import analyze
 from .claims import ThresholdTest, judge_claims, threshold_test
 from .compare import Comparison, compare
+from .diagnostics import SEED_MEANS, last_of_first_seed, seed_means
 from .effects import Effect, effects, sign_flip_p
 from .evidence import (
     Change,
@@ -54,6 +55,7 @@ __all__ = [
     "EFFECTS",
     "RANKING",
     "SCORES",
+    "SEED_MEANS",
     "SEED_SCORES",
     "Analysis",
     "CandidateScore",
@@ -107,6 +109,7 @@ __all__ = [
     "effects_frame",
     "judge",
     "judge_claims",
+    "last_of_first_seed",
     "pairing_gain",
     "pooled_noise_sd",
     "rank",
@@ -114,6 +117,7 @@ __all__ = [
     "scores",
     "seed_correlation",
     "seed_frame",
+    "seed_means",
     "sign_flip_p",
     "smallest_detectable",
     "threshold_test",

@@ -94,7 +94,7 @@ def _report(
     """Write one grid in each format; what the index says of it, and the files."""
     from ablate.report import entry, render, write
     from ablate.report.export import Source, export
-    from ablate.results import read_grid
+    from ablate.results import read_diagnostics, read_grid
     from ablate.store import Store
 
     from .console import err
@@ -106,7 +106,9 @@ def _report(
     written: list[Path] = []
     for to in formats:
         if to == "html":
-            write(render(analysis, plan, read.packs, generated=clock.now(), remarks=read.notes), path)
+            seen = read_diagnostics(found, read)
+            html = render(analysis, plan, read.packs, generated=clock.now(), remarks=read.notes, diagnostics=seen)
+            write(html, path)
             written.append(path)
         else:
             files = export(source, to, _stem(path))
@@ -125,7 +127,7 @@ def _watch(grid: Path, store: Path, path: Path) -> None:
     """Write the page again and again while results arrive. The page loads itself again until it is complete."""
     from ablate.core import NoResultsError
     from ablate.report import render, write
-    from ablate.results import read_grid
+    from ablate.results import read_diagnostics, read_grid
     from ablate.store import Store
 
     seen: int | None = None
@@ -142,7 +144,13 @@ def _watch(grid: Path, store: Path, path: Path) -> None:
                 over = planned > 0 and not missing
                 refresh = None if over else SECONDS_BETWEEN_PAGES
                 html = render(
-                    read.analysis, plan, read.packs, generated=clock.now(), remarks=read.notes, refresh=refresh
+                    read.analysis,
+                    plan,
+                    read.packs,
+                    generated=clock.now(),
+                    remarks=read.notes,
+                    refresh=refresh,
+                    diagnostics=read_diagnostics(found, read),
                 )
                 write(html, path)
                 click.echo(f"{clock.now():%H:%M:%S}  {planned - missing} of {planned} runs, {steps:,} steps", err=True)

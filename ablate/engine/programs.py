@@ -19,6 +19,8 @@ MOST_PROGRAMS = 4
 WORTH_CALIBRATING = 20.0
 """How many times the compilation a pack must train for before other strategies are compiled and measured."""
 SECONDS_PER_MEASUREMENT = 0.5
+LEAST_COMPILATION = 3.0
+"""Seconds that a compilation counts for at least: the one at hand may have come from the cache, the others may not."""
 _LEAST_STEPS = 200
 """Shorter packs are not even timed."""
 _MOST_AHEAD = 2
@@ -135,7 +137,7 @@ def calibrated(
     if lanes == 1 or steps < _LEAST_STEPS:
         return found
     pace = _measure(found.executable, hyper, seeds, seconds=0.0)
-    if steps * lanes / pace < WORTH_CALIBRATING * max(found.seconds, 1.0):
+    if steps * lanes / pace < WORTH_CALIBRATING * max(found.seconds, LEAST_COMPILATION):
         return found
     start = time.perf_counter()
     programs = {default.strategy: found}

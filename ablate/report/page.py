@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import polars as pl
 import vl_convert
 from markupsafe import Markup
 
@@ -32,6 +33,7 @@ from . import (
     theme,
     tuning,
 )
+from . import diagnostics as inside
 from .text import safe_json, sentence, shorten, typeset, yaml_lines
 from .verdicts import CLAIMS, FLAGS, GLYPHS, VERDICTS
 
@@ -43,7 +45,7 @@ POLICY = (
 ANCHORS = ("verdict", "trust", "ranking", "effects", "curves", "failures", "next", "methods")
 """The sections of every page, by their ids."""
 
-SECTIONS = ("confirmation", "tuning", "factors", "cost", "stability", "notes", "claims")
+SECTIONS = ("confirmation", "tuning", "factors", "cost", "stability", "diagnostics", "notes", "claims")
 """Those that some pages have."""
 
 SCRIPTS = ("core.js", "table.js", "forest.js", "curves.js", "boot.js")
@@ -57,6 +59,7 @@ def render(
     generated: datetime,
     remarks: Sequence[NoteRecord] = (),
     refresh: int | None = None,
+    diagnostics: pl.DataFrame | None = None,
 ) -> str:
     """The whole page as HTML text. The same input gives the same bytes.
 
@@ -67,6 +70,8 @@ def render(
         generated: when the page was made, with its time zone.
         remarks: what the researcher noted, oldest first; without any the page has no section for them.
         refresh: seconds after which a browser loads the page again; None: never.
+        diagnostics: what the runs that rank recorded from inside their networks, as `seed_means` takes it; without any
+            the page has no section for it.
     """
     with ThreadPoolExecutor(max_workers=1) as pool:
         library = pool.submit(_library)
@@ -87,8 +92,12 @@ def render(
         if charts:
             data["studies"] = [one.payload for one in charts]
             scripts = [*scripts, "studies.js"]
-        if any(studies.values()):
+        looked = inside.section(analysis, plan, diagnostics)
+        if any(studies.values()) or looked:
             style = [*style, "studies.css"]
+        if looked:
+            data["diagnostics"] = looked.payload
+            style, scripts = [*style, "diagnostics.css"], [*scripts, "diagnostics.js"]
         if tuned or confirmed or studies["cost"]:
             style.insert(1, "cards.css")
         if remarks:
@@ -105,6 +114,7 @@ def render(
             "confirmation": confirmed,
             "notes": notes.lines(remarks),
             **studies,
+            "diagnostics": looked,
             "stills": {one["id"]: tuning.still(one) for one in choices["tuned"]}
             | {one["id"]: plots.still(one) for one in choices["both"]},
             "library": library.result(),

@@ -35,6 +35,11 @@ def shorten(text: str, limit: int) -> str:
     return f"{line[: limit - tail - 1].rstrip()}\u2026{line[-tail:].lstrip()}"
 
 
+def natural(text: str) -> list[tuple[int, str]]:
+    """What texts are sorted by so that a number in them counts as one: ``blocks.2`` comes before ``blocks.10``."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", text)]
+
+
 def sentence(text: str, variants: Iterable[str], baseline: str = "") -> Markup:
     """A generated sentence with the variants' names set apart and the figures in parentheses set back."""
     known = sorted(set(variants), key=len, reverse=True)

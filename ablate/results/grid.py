@@ -10,7 +10,7 @@ import polars as pl
 from ablate.analysis import Analysis, ClaimResult, effects, effects_frame, ranking_frame, scores
 from ablate.store import NoteRecord, PlanRecord, Store
 
-from .reading import Reading, read_grid
+from .reading import Reading, read_diagnostics, read_grid
 
 if TYPE_CHECKING:
     from .charts import Charts
@@ -154,11 +154,7 @@ class GridResults:
 
     @cached_property
     def _diagnostics(self) -> pl.DataFrame:
-        runs = self._reading.runs.head(len(self.plan.runs)).select("run_id", "variant", "context", "seed", "budget")
-        found = Store(self._root).diagnostics(runs["run_id"])
-        return runs.join(found, on="run_id", how="inner", maintain_order="left_right").filter(
-            pl.col("step") <= pl.col("budget")
-        )
+        return read_diagnostics(Store(self._root), self._reading)
 
     @property
     def charts(self) -> "Charts":

@@ -47,3 +47,16 @@ def read_grid(store: Store, name: str) -> Reading:
         notes=store.notes(name),
         analysis=analyze(plan, runs, series, confirmation=confirmation, packs=packs),
     )
+
+
+def read_diagnostics(store: Store, reading: Reading) -> pl.DataFrame:
+    """What was read from inside the networks of the runs that rank, up to the budget.
+
+    The columns of `RUNS` that say which run it was (run_id, variant, context, seed, budget), and those of
+    `DIAGNOSTICS`. Empty where the grid asks for no diagnostics.
+    """
+    runs = reading.runs.head(len(reading.plan.runs)).select("run_id", "variant", "context", "seed", "budget")
+    found = store.diagnostics(runs["run_id"])
+    return runs.join(found, on="run_id", how="inner", maintain_order="left_right").filter(
+        pl.col("step") <= pl.col("budget")
+    )
