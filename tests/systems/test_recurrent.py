@@ -25,6 +25,8 @@ PICTURES = jax.random.uniform(root(1), (3, LENGTH))
 TOKENS = jax.random.randint(root(1), (3, LENGTH), 0, 4)
 LEVELS: dict[str, Any] = {"levels": 2, "join": "residual", "scan": "sequential"}
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def model(kind: str = "tdln", **fields: Any) -> Recurrent:
     parsed = MODELS.parse({"kind": kind, "size": SIZE, **fields})
