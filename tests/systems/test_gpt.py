@@ -19,6 +19,8 @@ LENGTH, SYMBOLS = 12, 11
 SHAPES = Shapes(inputs=(LENGTH,), outputs=(LENGTH, SYMBOLS), symbols=SYMBOLS)
 TOKENS = jax.random.randint(root(1), (3, LENGTH), 0, SYMBOLS)
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def model(**fields: Any) -> GPT:
     parsed = MODELS.parse({"kind": "gpt", "layers": 1, "width": 16, "heads": 2, **fields})
