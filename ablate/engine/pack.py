@@ -23,6 +23,7 @@ from .programs import calibrated, compile_ahead, compiled, forget_programs, is_c
 from .raised import in_short, is_out_of_memory
 from .readings import readings
 from .recorder import Recorder, Snapshot
+from .resume import take_up
 from .runs import Run
 
 SECONDS_PER_CALL = 1.0
@@ -267,7 +268,9 @@ class _Pack:
         if not any(run.job.run_id in self.store.attempts for run in runs.values()):
             return fresh
         like = checkpoint.to_host(fresh)
-        resumed = {row: saved for row, run in runs.items() if (saved := self._resume(run, like))}
+        causes = self.executable.causes
+        found = {row: take_up(run, self.store, like=like, causes=causes) for row, run in runs.items()}
+        resumed = {row: saved for row, saved in found.items() if saved is not None}
         if not resumed:
             return fresh
         host = jax.tree.map(np.array, like)
@@ -275,28 +278,6 @@ class _Pack:
             for all_, one in zip(jax.tree.leaves(host), jax.tree.leaves(saved), strict=True):
                 all_[row] = one
         return self.executable.place(checkpoint.from_host(host, like=fresh))
-
-    def _resume(self, run: Run, like: Lanes) -> Lanes | None:
-        """The newest good checkpoint of a run."""
-        for attempt in reversed(self.store.attempts.get(run.job.run_id, ())):
-            asked = (run.job.eval_every, run.job.steps, run.job.recordings)
-            if attempt.state.checkpoint is None or not attempt.state.records(*asked):
-                continue
-            try:
-                saved = checkpoint.load(attempt.folder / attempt.state.checkpoint, run.job.run_id, like=like)
-            except StoreError as error:
-                self.store.damaged.append(str(error))
-                continue
-            if int(saved.step) <= run.job.steps:
-                run.every = None if attempt.state.every is None else run.job.eval_every
-                run.seconds, run.begun = attempt.state.seconds, int(saved.step) > 0
-                run.since = run.step = run.planned = int(saved.step)
-                if int(saved.cause) >= 0:
-                    run.status, run.cause = "diverged", self.executable.causes[int(saved.cause)]
-                elif run.step >= run.job.steps:
-                    run.status = "done"
-                return saved
-        return None
 
     def _compact(self) -> None:
         """Bring the lanes that still train together: evenly over the devices, and in a narrower program if that pays.
