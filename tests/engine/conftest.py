@@ -1,6 +1,6 @@
 """Small, fast jobs for the engine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,15 @@ from ablate.engine.pack import train
 from ablate.store import Store
 from ablate.systems import PROGRAMS
 
+from .driving import end_all
+
 MakeJob = Callable[..., PackJob]
+
+
+@pytest.fixture(autouse=True)
+def _alone() -> Iterator[None]:
+    yield
+    end_all()
 
 
 def finish(job: PackJob) -> list[PackReport]:

@@ -31,6 +31,17 @@ run: {checkpoint_every: 250, lanes: map}
 """Six runs in two packs, a few seconds each."""
 
 
+_running: list[subprocess.Popen[bytes]] = []
+
+
+def end_all() -> None:
+    """Kill what a failed test left running, so that the tests after it are on their own."""
+    while _running:
+        process = _running.pop()
+        process.kill()
+        process.wait()
+
+
 class Running:
     """A driver process; what it prints goes to a file, so that killing it leaves no pipe behind."""
 
@@ -38,6 +49,7 @@ class Running:
         self._log = folder / f"{uuid.uuid4().hex}.log"
         with self._log.open("w") as log:
             self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        _running.append(self.process)
 
     @property
     def printed(self) -> str:
@@ -117,8 +129,21 @@ class Driver:
         return found
 
     def workers(self) -> list[int]:
-        """Process ids of the Ray actors that train."""
-        return self.processes(b"ray::PackTrainable") or self.processes(b"ray::ResourceTrainable")
+        """Process ids of the Ray actors that train.
+
+        Ray renames an actor for each call, and a title that is being written reads as empty: one look may miss it.
+        """
+        looks = [self.processes(b"Trainable") for _ in range(3) if not time.sleep(0.01)]
+        return max(looks, key=len)
+
+    def worker(self) -> int:
+        """Process id of the one Ray actor that trains."""
+        for _ in range(200):
+            if found := self.workers():
+                (worker,) = found
+                return worker
+            time.sleep(0.05)
+        pytest.fail("no worker appeared in ten seconds")
 
     def results(self) -> pl.DataFrame:
         """Every recorded metric, after a look at whether each run is done, once."""

@@ -42,22 +42,22 @@ def test_a_killed_driver_resumes_bitwise(driver: Driver, uninterrupted: pl.DataF
 def test_a_killed_worker_is_replaced_within_the_run(driver: Driver, uninterrupted: pl.DataFrame) -> None:
     running = driver.start()
     running.reaches(lambda: driver.steps() >= 1000)
-    (worker,) = driver.workers()
+    worker = driver.worker()
     os.kill(worker, signal.SIGKILL)
     running.ends(0)
     assert driver.results().equals(uninterrupted)
 
 
-def test_a_worker_that_is_told_to_end_saves_first(driver: Driver, uninterrupted: pl.DataFrame) -> None:
+def test_a_worker_that_is_told_to_end_saves_first(tmp_path: Path) -> None:
     """SIGTERM is the notice of a machine that will be taken away."""
-    running = driver.start("run.checkpoint_every=1000000")
-    running.reaches(lambda: driver.steps() >= 1000)
-    (worker,) = driver.workers()
-    os.kill(worker, signal.SIGTERM)
-    running.ends(0)
-    assert driver.results().equals(uninterrupted)
+    driver = Driver(tmp_path, GRID.replace("  model.activation: tanh\n", ""))  # one pack
+    running = driver.start("train.steps=1000000", "run.checkpoint_every=1000000")
+    running.reaches(lambda: driver.steps() > 0)
+    os.kill(driver.worker(), signal.SIGTERM)
+    running.reaches(lambda: any(len(attempts) > 1 for attempts in driver.store.attempts.values()))
+    running.process.send_signal(signal.SIGINT)
+    running.ends(130, timeout=60)
     told = [attempts for attempts in driver.store.attempts.values() if len(attempts) > 1]
-    assert told
     for attempts in told:
         first, last = sorted(attempts, key=lambda attempt: attempt.pack_id)
         assert 0 < last.state.since == first.state.step, "it went on from where it was told to end"
@@ -66,7 +66,7 @@ def test_a_worker_that_is_told_to_end_saves_first(driver: Driver, uninterrupted:
 def test_a_stopped_worker_is_killed_and_replaced(driver: Driver, uninterrupted: pl.DataFrame) -> None:
     running = driver.start("run.timeout=10")
     running.reaches(lambda: driver.steps() >= 1000)
-    (worker,) = driver.workers()
+    worker = driver.worker()
     os.kill(worker, signal.SIGSTOP)
     running.ends(0)
     assert driver.results().equals(uninterrupted)
@@ -121,7 +121,7 @@ def test_a_second_interrupt_does_not_wait(tmp_path: Path) -> None:
     driver = Driver(tmp_path, GRID)
     running = driver.start("run.timeout=1000")
     running.reaches(lambda: driver.steps() >= 250)
-    (worker,) = driver.workers()
+    worker = driver.worker()
     os.kill(worker, signal.SIGSTOP)  # it will not answer the first one
     running.process.send_signal(signal.SIGINT)
     time.sleep(1)

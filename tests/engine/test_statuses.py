@@ -27,7 +27,7 @@ def test_every_status_by_a_real_fault(tmp_path: Path) -> None:
         tmp_path,
         """
 seeds: 1
-ablate: {fault: [explode, raise, hang, die], gibibytes: 6}
+ablate: {fault: [explode, raise, hang, die], gibibytes: 8}
 run: {max_restarts: 0, timeout: 10}
 """,
     )
@@ -38,14 +38,14 @@ run: {max_restarts: 0, timeout: 10}
         "fault=raise": ["error"],
         "fault=hang": ["timeout"],
         "fault=die": ["lost"],
-        "gibibytes=6": ["oom"],
+        "gibibytes=8": ["oom"],
     }
     messages = driver.messages()
     assert "the cat is on the mat (at" in messages["fault=raise"]
     assert "trouble.py" in messages["fault=raise"]
     assert "no progress for 10 s" in messages["fault=hang"]
     assert "its worker process died" in messages["fault=die"]
-    assert "RESOURCE_EXHAUSTED" in messages["gibibytes=6"]
+    assert "RESOURCE_EXHAUSTED" in messages["gibibytes=8"]
     for message in messages.values():
         assert printed.count(message) == 1 or not message, "one line for each failure"
         assert "\n" not in message
@@ -55,10 +55,10 @@ run: {max_restarts: 0, timeout: 10}
 
 
 def test_a_pack_that_needs_too_much_memory_is_halved(tmp_path: Path) -> None:
-    driver = make_driver(tmp_path, "seeds: 4\nablate: {gibibytes: [2, 6]}\nrun: {lanes: vmap}\n")
+    driver = make_driver(tmp_path, "seeds: 4\nablate: {gibibytes: [2, 8]}\nrun: {lanes: vmap}\n")
     driver.environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=1"  # or half of the memory would do
     printed = driver.finish(code=1)
-    assert driver.statuses() == {"base": ["done"] * 4, "gibibytes=2": ["done"] * 4, "gibibytes=6": ["oom"] * 4}
+    assert driver.statuses() == {"base": ["done"] * 4, "gibibytes=2": ["done"] * 4, "gibibytes=8": ["oom"] * 4}
     plan = driver.store.plan("grid")
     of = {variant.label: {run.run_id for run in plan.runs if run.variant == variant.label} for variant in plan.variants}
     packs = driver.store.packs()
@@ -70,7 +70,7 @@ def test_a_pack_that_needs_too_much_memory_is_halved(tmp_path: Path) -> None:
     assert "8 of 12 runs ended; 4 failed" in printed
     again = driver.finish("run.on.oom=continue", "--retry", "oom", code=1)
     assert "in halves" not in again
-    assert driver.statuses()["gibibytes=6"] == ["oom"] * 4
+    assert driver.statuses()["gibibytes=8"] == ["oom"] * 4
 
 
 def test_a_run_that_kills_its_worker_takes_no_other_with_it(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ablate.core import Lane, Metric
 from ablate.systems import PROGRAMS, Program
 
 GIBIBYTE = 1024**3
-ALLOWED = 5 * GIBIBYTE
+ALLOWED = 6 * GIBIBYTE
 """Bytes of address space that a worker may take beyond what it has when it compiles its first program."""
 
 
