@@ -133,8 +133,11 @@ class Driver:
 
         Ray renames an actor for each call, and a title that is being written reads as empty: one look may miss it.
         """
-        looks = [self.processes(b"Trainable") for _ in range(3) if not time.sleep(0.01)]
-        return max(looks, key=len)
+        found: set[int] = set()
+        for _ in range(3):
+            found |= set(self.processes(b"Trainable"))
+            time.sleep(0.01)
+        return sorted(found)
 
     def worker(self) -> int:
         """Process id of the one Ray actor that trains."""
