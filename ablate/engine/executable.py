@@ -4,26 +4,30 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from ablate.systems import Program, Signature, root
+from ablate.systems import Signature, root
+
+from .shared_programs import compile_once
+from .source import AXIS, Source, source_for
 
 Strategy = Literal["vmap", "map", "map:8"]
 """How the lanes of one device run: batched together, one after the other inside one program, or in batches of 8.
 
 ``map`` is bitwise equal to training each run alone and does no work for lanes that have ended. On CPU it is the faster
-one for all but the smallest networks; on GPU ``vmap`` is (see docs, performance).
+one for all but the smallest networks (see docs, performance); on a GPU ``vmap`` should be.
 """
 
-_AXIS = "lanes"
+FEW_PARAMETERS = 8_000
+"""On CPU, lanes of smaller networks are batched: what is done for each operation costs more than its arithmetic."""
 _BATCH = 8
 """Lanes of a batch under ``map:8``."""
 _RUNNING = -1
@@ -56,7 +60,7 @@ class Report(NamedTuple):
     """Evaluation metrics, then what diagnostics read, flat; NaN for lanes that were not asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Executable:
     """Programs for one signature at one pack width, and the data they read.
 
@@ -64,17 +68,28 @@ class Executable:
     and width, and the calls a run is cut into never change a bit of it.
     """
 
-    signature: Signature
+    source: Source
     width: int
     """Lanes, a multiple of the number of devices."""
     strategy: Strategy
-    devices: tuple[jax.Device, ...]
+    _programs: dict[str, Any] = field(default_factory=dict, repr=False)
+    """Compiled by now. No `cached_property`: until Python 3.12 all of a class wait for the one that is computed."""
+
+    @property
+    def signature(self) -> Signature:
+        """What its lanes share."""
+        return self.source.signature
+
+    @property
+    def devices(self) -> tuple[jax.Device, ...]:
+        """What its lanes are split over."""
+        return self.source.devices
 
     # --- host side ---------------------------------------------------------------------------------------------
 
     def init(self, hyper: Float[np.ndarray, "S H"], seeds: Int[np.ndarray, " S"]) -> Lanes:
         """Fresh lanes."""
-        return self._init(self._data, self._split(hyper), self._split(seeds))
+        return self._init(self.source.data, self._split(hyper), self._split(seeds))
 
     def advance(
         self,
@@ -88,7 +103,7 @@ class Executable:
         `lanes` is donated. Returns at once; the arrays become ready later.
         """
         until, evaluate = np.asarray(until, np.int32), np.asarray(evaluate)
-        return self._advance(self._data, self._split(hyper), self._split(until), self._split(evaluate), lanes)
+        return self._advance(self.source.data, self._split(hyper), self._split(until), self._split(evaluate), lanes)
 
     def replace(self, lanes: Lanes, fresh: Lanes, chosen: Bool[np.ndarray, " S"]) -> Lanes:
         """Lanes of `fresh` where `chosen`, of `lanes` elsewhere. `lanes` is donated."""
@@ -104,24 +119,22 @@ class Executable:
 
     def place(self, lanes: Lanes) -> Lanes:
         """Host arrays, put on the devices."""
-        return cast(Lanes, jax.device_put(lanes, self._sharding))
+        return cast(Lanes, jax.device_put(lanes, self.source.split))
 
-    @cached_property
+    @property
     def step_metrics(self) -> tuple[str, ...]:
         """Names of the columns of `Report.means`."""
-        _, metrics = jax.eval_shape(self._program.step, self._shapes, self.state_shape)
-        return tuple(sorted(metrics))
+        return self.source.step_metrics
 
-    @cached_property
+    @property
     def evaluation_metrics(self) -> tuple[str, ...]:
         """Names of the columns of `Report.evaluation`."""
-        return tuple(sorted(jax.eval_shape(self._program.evaluate, self._shapes, self.state_shape)))
+        return self.source.evaluation_metrics
 
-    @cached_property
+    @property
     def diagnosis(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of what diagnostics read, in the order of the columns behind the evaluation metrics."""
-        found = jax.eval_shape(self._program.diagnose, self._shapes, self.state_shape)
-        return {name: found[name].shape for name in sorted(found)}
+        return self.source.diagnosis
 
     @property
     def measured(self) -> int:
@@ -133,29 +146,23 @@ class Executable:
         """What `Report.cause` counts."""
         return (*self.step_metrics, "parameters")
 
-    @cached_property
-    def state_shape(self) -> PyTree[jax.ShapeDtypeStruct]:
-        """Shapes of one lane's program state."""
-        return jax.eval_shape(self._program.init, self._shapes, root(0))
-
     @property
     def lanes_shape(self) -> Lanes:
         """Shapes of `Lanes`."""
-        hyper = jax.ShapeDtypeStruct((self.width, self.signature.structure.num_leaves), jnp.float32)
-        seeds = jax.ShapeDtypeStruct((self.width,), jnp.int32)
-        lanes = jax.eval_shape(jax.vmap(self._init_lane, (None, 0, 0)), self._shapes, hyper, seeds)
+        init = jax.vmap(self._init_lane, (None, 0, 0))
+        lanes = jax.eval_shape(init, self.source.shapes, self._rows, self._integers)
         assert isinstance(lanes, Lanes)
         return lanes
 
-    @cached_property
+    @property
     def parameters(self) -> int:
         """Trainable numbers of one lane."""
-        return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(self._program.parameters(self.state_shape)))
+        return self.source.parameters
 
     def compile(self) -> float:
         """Compile everything now, on two threads; the seconds it took."""
         start = time.perf_counter()
-        _ = self._shapes, self.step_metrics, self.evaluation_metrics, self.diagnosis  # both threads need them
+        self.source.trace()  # both threads need it
         with ThreadPoolExecutor(1) as other:
             init = other.submit(lambda: self._init)
             _ = self._advance
@@ -270,58 +277,57 @@ class Executable:
 
     # --- compilation -------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _program(self) -> Program:
-        return self.signature.config(jnp.zeros(self.signature.structure.num_leaves))
-
-    @cached_property
-    def _mesh(self) -> Mesh:
-        return Mesh(np.asarray(self.devices), (_AXIS,))
-
-    @cached_property
-    def _sharding(self) -> NamedSharding:
-        return NamedSharding(self._mesh, PartitionSpec(_AXIS))
-
     def _split(self, rows: np.ndarray) -> Array:
-        return cast(Array, jax.device_put(rows, self._sharding))
+        return cast(Array, jax.device_put(rows, self.source.split))
 
-    @cached_property
-    def _data(self) -> PyTree[Array]:
-        return jax.device_put(self.signature.static_config().load(), NamedSharding(self._mesh, PartitionSpec()))
-
-    @cached_property
-    def _shapes(self) -> PyTree[jax.ShapeDtypeStruct]:
-        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), self._data)
-
-    @cached_property
+    @property
     def _init(self) -> Callable[..., Lanes]:
-        hyper = jax.ShapeDtypeStruct((self.width, self.signature.structure.num_leaves), jnp.float32)
-        seeds = jax.ShapeDtypeStruct((self.width,), jnp.int32)
-        options = _QUICKLY if self.devices[0].platform == "cpu" else {}
-        return cast(Callable[..., Lanes], self._compiled(self._init_local, 2, (), hyper, seeds, options=options))
+        def make() -> Any:
+            options = _QUICKLY if self.devices[0].platform == "cpu" else {}
+            return self._compiled(self._init_local, 2, (), self._rows, self._integers, options=options)
 
-    @cached_property
+        return cast(Callable[..., Lanes], self._once("init", make))
+
+    @property
     def _advance(self) -> Callable[..., tuple[Lanes, Report]]:
-        hyper = jax.ShapeDtypeStruct((self.width, self.signature.structure.num_leaves), jnp.float32)
-        until = jax.ShapeDtypeStruct((self.width,), jnp.int32)
-        evaluate = jax.ShapeDtypeStruct((self.width,), jnp.bool_)
-        advance = self._compiled(self._advance_local, 4, (4,), hyper, until, evaluate, self.lanes_shape)
-        return cast(Callable[..., tuple[Lanes, Report]], advance)
+        def make() -> Any:
+            evaluate = jax.ShapeDtypeStruct((self.width,), jnp.bool_)
+            shapes = self._rows, self._integers, evaluate, self.lanes_shape
+            return self._compiled(self._advance_local, 4, (4,), *shapes)
 
-    @cached_property
+        return cast(Callable[..., tuple[Lanes, Report]], self._once("advance", make))
+
+    @property
     def _replace(self) -> Callable[..., Lanes]:
-        return cast(Callable[..., Lanes], jax.jit(_keep, donate_argnums=2, out_shardings=self._sharding))
+        def make() -> Any:
+            return jax.jit(_keep, donate_argnums=2, out_shardings=self.source.split)
 
-    @cached_property
+        return cast(Callable[..., Lanes], self._once("replace", make))
+
+    @property
     def _gather(self) -> Callable[..., Lanes]:
         def pick(lanes: Lanes, rows: Array) -> Lanes:
             return cast(Lanes, jax.tree.map(lambda leaf: leaf[rows], lanes))
 
-        return cast(Callable[..., Lanes], jax.jit(pick, out_shardings=self._sharding))
+        return cast(Callable[..., Lanes], self._once("gather", lambda: jax.jit(pick, out_shardings=self.source.split)))
 
-    @cached_property
+    @property
     def _copy(self) -> Callable[..., Lanes]:
-        return cast(Callable[..., Lanes], jax.jit(partial(jax.tree.map, jnp.copy), out_shardings=self._sharding))
+        copy = partial(jax.tree.map, jnp.copy)
+        return cast(Callable[..., Lanes], self._once("copy", lambda: jax.jit(copy, out_shardings=self.source.split)))
+
+    @property
+    def _rows(self) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((self.width, self.signature.structure.num_leaves), jnp.float32)
+
+    @property
+    def _integers(self) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((self.width,), jnp.int32)
+
+    def _once(self, name: str, make: Callable[[], Any]) -> Any:
+        if name not in self._programs:
+            self._programs[name] = make()
+        return self._programs[name]
 
     def _compiled(
         self,
@@ -331,17 +337,17 @@ class Executable:
         *shapes: Any,
         options: Mapping[str, Any] | None = None,
     ) -> Any:
-        replicated, lanes = PartitionSpec(), PartitionSpec(_AXIS)
+        replicated, lanes = PartitionSpec(), PartitionSpec(AXIS)
         sharded = jax.shard_map(
             function,
-            mesh=self._mesh,
+            mesh=self.source.mesh,
             in_specs=(replicated, *[lanes] * split),
             out_specs=lanes,
             check_vma=False,
         )
-        in_shardings = (NamedSharding(self._mesh, replicated), *[self._sharding] * split)
+        in_shardings = (self.source.whole, *[self.source.split] * split)
         jitted = jax.jit(sharded, donate_argnums=donate, in_shardings=in_shardings)
-        return jitted.lower(self._shapes, *shapes).compile(dict(options) if options else None)
+        return compile_once(jitted.lower(self.source.shapes, *shapes), options)
 
 
 def executable_for(
@@ -352,14 +358,15 @@ def executable_for(
     Args:
         shared: the signature of the pack.
         lanes: how many; they are filled up to a multiple of the number of devices (and of the batch).
-        strategy: ``auto`` is ``map`` on CPU and ``vmap`` elsewhere.
+        strategy: ``auto`` is ``map`` on CPU but for networks of less than `FEW_PARAMETERS`, and ``vmap`` elsewhere.
         devices: what the lanes are split over, one device per lane at most. Default: all of this process.
     """
     used = (tuple(jax.local_devices()) if devices is None else devices)[:lanes]
+    source = source_for(shared, used)
     if strategy == "auto":
-        strategy = "map" if used[0].platform == "cpu" else "vmap"
+        strategy = "map" if used[0].platform == "cpu" and source.parameters >= FEW_PARAMETERS else "vmap"
     unit = len(used) * (_BATCH if strategy == "map:8" else 1)
-    return Executable(shared, -(-lanes // unit) * unit, strategy, used)
+    return Executable(source, -(-lanes // unit) * unit, strategy)
 
 
 def _is_training(lane: Lanes, until: Int[Array, "..."]) -> Bool[Array, "..."]:

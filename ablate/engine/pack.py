@@ -118,8 +118,9 @@ class _Pack:
                 if self._wants_checkpoint() or self._is_stopping():
                     while pending:
                         self._harvest(pending.popleft())
-                    self._save()
-                    if self._is_stopping():
+                    stopping = self._is_stopping()
+                    self._save(goes_on=not stopping)
+                    if stopping:
                         self.recorder.wait()
                         yield self.report("stopped")
                         return
@@ -129,12 +130,12 @@ class _Pack:
                     self._harvest(pending.popleft())  # only what is not known yet could open a lane
                 if self._touched and time.perf_counter() - self._reported >= SECONDS_PER_CALL / 2:
                     yield self.report("training", self._touched)
-            self._save()
+            self._save(goes_on=False)
             self.recorder.wait()
         except GeneratorExit:
             while pending:
                 self._harvest(pending.popleft())
-            self._save()
+            self._save(goes_on=False)
             self.recorder.wait()
             raise
         yield self.report("ended")
@@ -349,24 +350,28 @@ class _Pack:
     def _is_stopping(self) -> bool:
         return Path(self.job.stop_file).exists()
 
-    def _save(self) -> None:
+    def _save(self, *, goes_on: bool) -> None:
         """Save every run in a lane that went on since it was saved. No call may be pending."""
-        self._snapshot([run for run in self.slots if run and run.step != run.saved])
+        self._snapshot([run for run in self.slots if run and run.step != run.saved], goes_on=goes_on)
         self._saved, self._saved_step = time.perf_counter(), max(run.step for run in self.runs)
 
     def _save_ended(self) -> None:
         """Save the final states of runs that are about to lose their lanes; a call may be pending, they are frozen."""
         self._snapshot([run for run in self.slots if run and run.status is not None and run.step != run.saved])
 
-    def _snapshot(self, runs: Sequence[Run]) -> None:
-        """State first, then the metrics and the status that names it, then the old states go: all in the recorder."""
+    def _snapshot(self, runs: Sequence[Run], *, goes_on: bool = True) -> None:
+        """State first, then the metrics and the status that names it, then the old states go: all in the recorder.
+
+        A pack that goes on saves a copy, because the next call takes the lanes back.
+        """
         if not runs:
             self._flush()
             return
         name = f"state-{self._saves:05d}.safetensors"
         self._saves += 1
         lane = {id(run): row for row, run in enumerate(self.slots) if run}
-        snapshot = Snapshot(name, self.executable.copy(self.state), {run.job.run_id: lane[id(run)] for run in runs})
+        lanes = self.executable.copy(self.state) if goes_on else self.state
+        snapshot = Snapshot(name, lanes, {run.job.run_id: lane[id(run)] for run in runs})
         for run in runs:
             run.checkpoint, run.saved = name, run.step
         self._flush(snapshot=snapshot)

@@ -11,8 +11,9 @@ from ablate.store import CalibrationRecord, Store, now
 from ablate.systems import Signature
 
 from .compile_cache import use_compile_cache
-from .executable import Executable, Strategy, executable_for
+from .executable import FEW_PARAMETERS, Executable, Strategy, executable_for
 from .job import LaneStrategy, lane_strategy
+from .shared_programs import forget_shared
 
 MOST_PROGRAMS = 4
 """Compiled programs that a worker keeps, with their data; packs of one signature follow each other."""
@@ -21,6 +22,8 @@ WORTH_CALIBRATING = 20.0
 SECONDS_PER_MEASUREMENT = 0.5
 LEAST_COMPILATION = 3.0
 """Seconds that a compilation counts for at least: the one at hand may have come from the cache, the others may not."""
+LEAST_PACE = 5_000.0
+"""Updates per second over all lanes that any machine is taken to make of a network of few parameters."""
 _LEAST_STEPS = 200
 """Shorter packs are not even timed."""
 _MOST_AHEAD = 2
@@ -93,6 +96,7 @@ def forget_programs() -> None:
     """Drop every program of this process."""
     _programs.clear()
     _ahead.clear()
+    forget_shared()
 
 
 def _key(executable: Executable) -> _Key:
@@ -136,8 +140,11 @@ def calibrated(
     found = compiled(shared, lanes, default.strategy)
     if lanes == 1 or steps < _LEAST_STEPS:
         return found
-    pace = _measure(found.executable, hyper, seeds, seconds=0.0)
-    if steps * lanes / pace < WORTH_CALIBRATING * max(found.seconds, LEAST_COMPILATION):
+    least = WORTH_CALIBRATING * max(found.seconds, LEAST_COMPILATION)
+    is_small = found.executable.parameters < FEW_PARAMETERS
+    if is_small and steps * lanes < least * LEAST_PACE:
+        return found
+    if steps * lanes / _measure(found.executable, hyper, seeds, seconds=0.0) < least:
         return found
     start = time.perf_counter()
     programs = {default.strategy: found}
@@ -177,19 +184,23 @@ def _measure(
 ) -> float:
     """Updates per second over all lanes, on lanes that are thrown away.
 
-    One update warms up; then so many are timed as take about `seconds`, at least one.
+    One update warms up, the best of three is a first guess; then so many are timed as take about `seconds`, if any.
     """
     missing = executable.width - len(seeds)
     hyper = np.concatenate([hyper, np.repeat(hyper[-1:], missing, axis=0)])
     lanes = executable.init(hyper, np.concatenate([seeds, np.zeros(missing, seeds.dtype)]))
     used = np.arange(executable.width) < len(seeds)
     never = np.zeros(executable.width, bool)
-    done, pace, more = 0, 0.0, [1, 1] if not seconds else [1, 1, 0]
-    for updates in more:
-        updates = updates or max(1, round(seconds * pace / len(seeds)))
-        start = time.perf_counter()
-        lanes, report = executable.advance(lanes, hyper, np.where(used, done + updates, 0), never)
-        report.step.block_until_ready()
-        pace = updates * len(seeds) / max(time.perf_counter() - start, 1e-9)
+    done = 0
+
+    def pace(updates: int) -> float:
+        nonlocal lanes, done
         done += updates
-    return pace
+        start = time.perf_counter()
+        lanes, report = executable.advance(lanes, hyper, np.where(used, done, 0), never)
+        report.step.block_until_ready()
+        return updates * len(seeds) / max(time.perf_counter() - start, 1e-9)
+
+    pace(1)
+    guess = max(pace(1) for _ in range(3))  # a moment in which the machine did something else is not taken for slow
+    return pace(max(1, round(seconds * guess / len(seeds)))) if seconds else guess

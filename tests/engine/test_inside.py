@@ -36,7 +36,7 @@ def lowered(config: dict[str, Any], strategy: Any) -> str:
         jax.ShapeDtypeStruct((4,), jnp.bool_),
     ]
     advance = jax.jit(executable._advance_local)
-    return str(advance.lower(executable._shapes, *shapes, executable.lanes_shape).as_text())
+    return str(advance.lower(executable.source.shapes, *shapes, executable.lanes_shape).as_text())
 
 
 @pytest.mark.parametrize("strategy", ["map", "vmap"])

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ablate.engine import PackJob, programs
+from ablate.engine import PackJob, executable, programs
 from ablate.engine import pack as pack_module
 from ablate.engine.executable import Executable
 from ablate.engine.pack import train
@@ -112,16 +112,21 @@ def test_batches_of_lanes_are_like_single_ones(make_job: MakeJob) -> None:
 
 
 class TestCalibration:
-    """The clock is replaced; everything else is real."""
+    """The clock is replaced, and the network counts as large; everything else is real."""
+
+    @pytest.fixture(autouse=True)
+    def _large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in (executable, programs):
+            monkeypatch.setattr(module, "FEW_PARAMETERS", 1)
 
     @pytest.fixture
     def measured(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         """Strategies in the order in which they were timed; on this clock batches are the fastest."""
         order: list[str] = []
 
-        def measure(executable: Executable, *_: Any, seconds: float = 1.0) -> float:
-            order.append(executable.strategy)
-            return {"map": 10.0, "vmap": 5.0, "map:8": 30.0}[executable.strategy]
+        def measure(one: Executable, *_: Any, seconds: float = 1.0) -> float:
+            order.append(one.strategy)
+            return {"map": 10.0, "vmap": 5.0, "map:8": 30.0}[one.strategy]
 
         monkeypatch.setattr(programs, "_measure", measure)
         return order
@@ -151,6 +156,18 @@ class TestCalibration:
         assert self.strategies(forced) == ["map", "vmap"]
         assert measured == []
 
+    @pytest.mark.parametrize(("pace", "timed"), [(5_000.0, []), (1.0, ["vmap", "vmap", "map"])])
+    def test_a_short_pack_of_small_networks_is_not_even_timed(
+        self, make_job: MakeJob, measured: list[str], monkeypatch: pytest.MonkeyPatch, pace: float, timed: list[str]
+    ) -> None:
+        for module in (executable, programs):
+            monkeypatch.setattr(module, "FEW_PARAMETERS", 8_000)
+        monkeypatch.setattr(programs, "LEAST_PACE", pace)
+        job = make_job(configs(*RATES), strategy="auto", steps=300, eval_every=300)
+        finish(job)
+        assert measured == timed
+        assert self.strategies(job) == (["map"] if timed else ["vmap"])
+
     def test_a_run_goes_on_as_it_began(
         self, make_job: MakeJob, measured: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -165,9 +182,9 @@ class TestCalibration:
     def test_the_real_clock_gives_a_pace(self, make_job: MakeJob) -> None:
         job = make_job(configs(*RATES), strategy="map", steps=10)
         finish(job)
-        (executable,) = programs._programs.values()
-        rows = np.zeros((7, executable.signature.structure.num_leaves), np.float32)
-        pace = programs._measure(executable, rows, np.zeros(7, np.int32), seconds=0.05)
+        (one,) = programs._programs.values()
+        rows = np.zeros((7, one.signature.structure.num_leaves), np.float32)
+        pace = programs._measure(one, rows, np.zeros(7, np.int32), seconds=0.05)
         assert 1 < pace < 1e8
 
 

@@ -1,0 +1,100 @@
+"""`Source`: what the programs of one signature are made from. Its data on the devices, and what tracing tells."""
+
+import math
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+from weakref import WeakValueDictionary
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, PyTree
+
+from ablate.systems import Program, Signature, root
+
+AXIS = "lanes"
+"""Name of the axis of the device mesh that lanes are split over."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One signature on some devices; see `source_for`. What is asked for is computed once. Nothing is compiled."""
+
+    signature: Signature
+    devices: tuple[jax.Device, ...]
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        """The devices in a row."""
+        return Mesh(np.asarray(self.devices), (AXIS,))
+
+    @cached_property
+    def split(self) -> NamedSharding:
+        """Arrays whose first axis is that of lanes."""
+        return NamedSharding(self.mesh, PartitionSpec(AXIS))
+
+    @cached_property
+    def whole(self) -> NamedSharding:
+        """Arrays that every device has."""
+        return NamedSharding(self.mesh, PartitionSpec())
+
+    @cached_property
+    def data(self) -> PyTree[Array]:
+        """What `Program.load` gives, on every device."""
+        return jax.device_put(self.signature.static_config().load(), self.whole)
+
+    @cached_property
+    def shapes(self) -> PyTree[jax.ShapeDtypeStruct]:
+        """Shapes of `data`."""
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), self.data)
+
+    @cached_property
+    def program(self) -> Program:
+        """The configuration with zeros for lane fields, for tracing."""
+        return self.signature.config(jnp.zeros(self.signature.structure.num_leaves))
+
+    @cached_property
+    def state_shape(self) -> PyTree[jax.ShapeDtypeStruct]:
+        """Shapes of one lane's program state."""
+        return jax.eval_shape(self.program.init, self.shapes, root(0))
+
+    @cached_property
+    def step_metrics(self) -> tuple[str, ...]:
+        """Names of what `Program.step` measures, sorted."""
+        _, metrics = jax.eval_shape(self.program.step, self.shapes, self.state_shape)
+        return tuple(sorted(metrics))
+
+    @cached_property
+    def evaluation_metrics(self) -> tuple[str, ...]:
+        """Names of what `Program.evaluate` measures, sorted."""
+        return tuple(sorted(jax.eval_shape(self.program.evaluate, self.shapes, self.state_shape)))
+
+    @cached_property
+    def diagnosis(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of what diagnostics read, sorted by name."""
+        found = jax.eval_shape(self.program.diagnose, self.shapes, self.state_shape)
+        return {name: found[name].shape for name in sorted(found)}
+
+    @cached_property
+    def parameters(self) -> int:
+        """Trainable numbers of one lane."""
+        leaves = jax.tree.leaves(self.program.parameters(self.state_shape))
+        return sum(math.prod(cast(Array, leaf).shape) for leaf in leaves)
+
+    def trace(self) -> None:
+        """Ask for everything now."""
+        _ = self.step_metrics, self.evaluation_metrics, self.diagnosis
+
+
+_sources: WeakValueDictionary[tuple[Signature, tuple[jax.Device, ...]], Source] = WeakValueDictionary()
+_lock = threading.Lock()
+
+
+def source_for(shared: Signature, devices: tuple[jax.Device, ...]) -> Source:
+    """The source of a signature on some devices: the same one as long as a program that was made from it lives."""
+    with _lock:
+        key = shared, devices
+        return _sources.setdefault(key, Source(shared, devices))
