@@ -216,13 +216,14 @@ class _Pack:
         configs = [PROGRAMS.parse(run.job.config) for run in self.runs]
         for run, row in zip(self.runs, hyper(configs), strict=True):
             run.hyper = row
-        first = self.runs[: self.job.width]
+        strategy, lanes = self._as_before()
+        first = self.runs[:lanes]
         rows = np.stack([run.hyper for run in first])
         seeds = np.asarray([run.job.seed for run in first], np.int32)
         steps = sum(run.steps for run in self.job.runs) // len(first)
         if ahead := self.job.ahead:
             compile_ahead(signature(PROGRAMS.parse(ahead.config)), ahead.lanes, ahead.strategy, self.store)
-        found = calibrated(signature(configs[0]), rows, seeds, self._strategy(), steps, self.store)
+        found = calibrated(signature(configs[0]), rows, seeds, strategy, steps, self.store, width=lanes)
         self.executable, self.compile_seconds, self.waited = found.executable, found.seconds, found.waited
         self.most = len(first)
         self.slots = [None] * self.executable.width
@@ -230,15 +231,21 @@ class _Pack:
         self.seeds = np.zeros(self.executable.width, np.int32)
         self.state = self._fill(range(self.most))
 
-    def _strategy(self) -> LaneStrategy:
-        """What the grid asks for; if it leaves the choice to us, what runs that go on here were trained with so far."""
+    def _as_before(self) -> tuple[LaneStrategy, int]:
+        """How lanes run, and how many: as the grid asks, or, where that leaves it to us, as runs that go on here began.
+
+        The width, too, where lanes are batched on a CPU: at another one, sums may be added in another order. Such
+        networks are small, and an idle lane costs little.
+        """
         if self.job.strategy == "auto":
             for run in self.runs:
                 attempt = self.store.attempt(run.job.run_id)
                 record = self.store.pack(attempt.pack_id) if attempt and attempt.state.checkpoint else None
                 if record is not None:
-                    return lane_strategy(record.strategy)
-        return self.job.strategy
+                    strategy = lane_strategy(record.strategy)
+                    keeps = strategy == "vmap" and jax.local_devices()[0].platform == "cpu"
+                    return strategy, record.width if keeps else self.job.width
+        return self.job.strategy, self.job.width
 
     def _arrange(self) -> None:
         """Between two calls: a lane whose run has ended takes the next run, or is left out if that saves time."""

@@ -114,6 +114,8 @@ def calibrated(
     strategy: LaneStrategy,
     steps: int,
     store: Store,
+    *,
+    width: int | None = None,
 ) -> Compiled:
     """The program for a pack, with the strategy that is the fastest here.
 
@@ -129,10 +131,11 @@ def calibrated(
         strategy: what the grid asks for.
         steps: updates that a lane of the pack has before it.
         store: where choices are recorded.
+        width: lanes of a program whose strategy is forced. Default: as many as there are.
     """
     lanes = len(seeds)
     if strategy != "auto":
-        return compiled(shared, lanes, strategy)
+        return compiled(shared, width or lanes, strategy)
     default = executable_for(shared, lanes, "auto")
     known = _calibration(default, store)
     if known is not None:

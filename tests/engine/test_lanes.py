@@ -179,6 +179,24 @@ class TestCalibration:
         assert self.strategies(longer) == ["map", "map"]
         assert measured == []
 
+    def test_batched_lanes_go_on_at_the_width_they_began_with(
+        self, make_job: MakeJob, measured: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """At another width, sums may be added in another order."""
+        for module in (executable, programs):
+            monkeypatch.setattr(module, "FEW_PARAMETERS", 8_000)
+        network = {"model__width": 32, "problem__batch": 64}
+        variants = [program(optimizer__lr=rate, **network) for rate in (*RATES, 0.004)]
+        whole = make_job(variants, strategy="auto", store="whole", eval_every=20, steps=40)
+        finish(whole)
+        finish(make_job(variants, strategy="auto", steps=20, eval_every=20))
+        few = make_job(variants[2:4], strategy="auto", steps=40, eval_every=20)
+        finish(few)
+        assert [pack.width for pack in Store(Path(few.store)).packs()] == [8, 8]
+        together = series(whole).filter(pl.col("run_id").is_in([run.run_id for run in few.runs]))
+        assert series(few).filter(pl.col("run_id").is_in([run.run_id for run in few.runs])).equals(together)
+        assert measured == []
+
     def test_the_real_clock_gives_a_pace(self, make_job: MakeJob) -> None:
         job = make_job(configs(*RATES), strategy="map", steps=10)
         finish(job)
