@@ -29,8 +29,10 @@ reports: $(READY)
 	for grid in grids/[!_]*.yaml; do $(BIN)/ablate run $$grid || exit 1; done
 	$(BIN)/ablate report --to html,md,csv
 
+# Two at a time where tests do not mind; the others have the machine for themselves.
 test: $(READY) chromium
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m slow
 
 # The page is tested in a real browser; Debian's or your own Chromium is used when there is one.
 chromium:

@@ -163,6 +163,31 @@ def test_flags_that_need_the_series() -> None:
     assert rows(analysis)["activation=relu"].words == "undecided: identical scores in every seed"
 
 
+def test_runs_that_were_recorded_at_different_intervals_are_flagged() -> None:
+    made = synthetic_results(0, variants=2)
+    ids = [run.run_id for run in made.plan.runs if run.variant == "activation=relu"]
+    coarse = made.series.filter(~pl.col("run_id").is_in(ids) | (pl.col("step") % 100 == 0))
+    assert "Recorded at different intervals" not in titles(read(made))
+    flag = next(flag for flag in read(replace(made, series=coarse)).flags if flag.title.startswith("Recorded at"))
+    assert flag.level == "note"
+    assert "every 25 steps in activation=tanh and base" in flag.detail
+    assert "every 100 steps in activation=relu" in flag.detail
+    best = synthetic_results(0, variants=2, at="mean_last:3")
+    coarse = best.series.filter(~pl.col("run_id").is_in(ids) | (pl.col("step") % 100 == 0))
+    flag = next(flag for flag in read(replace(best, series=coarse)).flags if flag.title.startswith("Recorded at"))
+    assert flag.level == "warning"
+
+
+def test_the_value_beyond_an_edge_and_the_baseline_alone_are_proposed() -> None:
+    rates = {f"lr={rate}": {"optimizer.lr": rate} for rate in (0.002, 0.004, 0.008)}
+    made = synthetic_results(0, variants=list(rates), changes=rates, effects=[0.1, 0.2, 0.4])
+    why = [text for text, _ in read(made).suggestions]
+    assert any(text.startswith("Add 0.016 to the values of optimizer.lr in the grid file: 0.008") for text in why)
+    single = read(synthetic_results(0, variants=20, seeds=1))
+    commands = [command for _, command in single.suggestions]
+    assert "ablate run grids/synthetic.yaml --only base --seeds 0-4" in commands, "the root of 20, rounded up"
+
+
 def _id(made: SyntheticResults) -> str:
     return next(run.run_id for run in made.plan.runs if run.variant == "activation=relu")
 
@@ -284,6 +309,7 @@ def test_an_empty_store_and_a_half_finished_grid() -> None:
         assert half.suggestions[0][1] == "ablate run grids/synthetic.yaml"
 
 
+@pytest.mark.slow
 def test_a_grid_of_2500_runs_is_read_in_seconds() -> None:
     made = synthetic_results(0, variants=499, points=1000, effects=0.01)
     series = made.series.filter(metric="val_loss")

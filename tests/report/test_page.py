@@ -44,6 +44,7 @@ def test_the_same_input_gives_the_same_bytes(
     assert render(analysis, plan, packs, generated=GENERATED) == html
 
 
+@pytest.mark.slow
 def test_a_report_of_usual_size_is_small_and_quick(analysis: Analysis, plan: PlanRecord, html: str) -> None:
     started = time.perf_counter()
     render(analysis, plan, generated=GENERATED)

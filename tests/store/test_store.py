@@ -141,6 +141,7 @@ def test_a_living_driver_keeps_its_lock_and_a_dead_one_does_not(tmp_path: Path) 
         pass
 
 
+@pytest.mark.slow
 def test_ten_thousand_runs_open_quickly(tmp_path: Path) -> None:
     """A sanity bound ten times above what is expected; timing proper is in benchmarks."""
     for pack in range(160):
