@@ -74,6 +74,13 @@ class Program(Component):
         """What numbers of `diagnose` say, for those that stand for text; else None. On the host."""
         return None
 
+    def consumes(self) -> dict[str, int]:
+        """How much one update takes in, by unit: ``{"characters": 1024}``. Static fields only, on the host.
+
+        Curves can be drawn over it.
+        """
+        return {}
+
     def recordings(self) -> tuple[str, ...]:
         """What `diagnose` records, as names that change with it: a run is not complete while it lacks one of them."""
         return ()

@@ -22,7 +22,7 @@ from .optimizers import OPTIMIZERS, AdamW, Optimizer
 from .problems import PROBLEMS, Batch, Problem
 from .problems.char_lm import CharLM
 from .program import PROGRAMS, Diagnosis, Metrics, Program
-from .streams import stream
+from .streams import root, stream
 from .taps import Activations, collecting
 
 
@@ -41,7 +41,7 @@ class TrainState(eqx.Module):
 class Supervised(Program):
     """Gradient descent on the mean loss of batches, with the validation split measured at each evaluation."""
 
-    unsigned_if_empty: ClassVar[frozenset[str]] = frozenset({"interventions", "diagnostics"})
+    unsigned_if_empty: ClassVar[frozenset[str]] = frozenset({"interventions", "diagnostics", "train_eval"})
 
     problem: Annotated[Problem, PROBLEMS] = CharLM()
     """Data and loss."""
@@ -57,13 +57,17 @@ class Supervised(Program):
     the alphabetical order of their names."""
     diagnostics: Annotated[dict[str, Annotated[Diagnostic, DIAGNOSTICS]], Recording(compiled=True)] = Field({})
     """What is read from inside the network at each evaluation, by names of your choice without a slash."""
+    train_eval: Annotated[bool, Recording(compiled=True)] = False
+    """Whether the evaluation also measures the network on training data, without dropout, as ``train_eval_loss`` and so
+    on: on as many batches as the validation split has, drawn once, the same at every step and in every run."""
 
     @property
     def recorded(self) -> tuple[Metric, ...]:
         """See `Program.recorded`."""
         loss, *_ = self.problem.metrics
-        validation = (
-            Metric(f"val_{metric.name}", metric.goal, metric.unit, f"{metric.description} Validation split.")
+        measured = (
+            Metric(f"{name}_{metric.name}", metric.goal, metric.unit, f"{metric.description} {where}")
+            for name, where in self._splits.items()
             for metric in self.problem.metrics
         )
         acted = (
@@ -74,7 +78,7 @@ class Supervised(Program):
         return (
             Metric("train_loss", "minimize", loss.unit, "Mean loss of the batches since the last evaluation."),
             Metric("grad_norm", "minimize", "dimensionless", "Global norm of the gradient, before clipping."),
-            *validation,
+            *measured,
             *acted,
         )
 
@@ -140,7 +144,7 @@ class Supervised(Program):
         updates, optimizer = self.optimizer.build().update(
             self.optimizer.clipped(moment.gradients, norm), state.optimizer, state.parameters
         )
-        parameters = optax.apply_updates(state.parameters, updates)
+        parameters = self._held(optax.apply_updates(state.parameters, updates), state.parameters)
         moment = replace(moment, parameters=parameters, optimizer=optimizer)
         moment = self._act("step", self._act("update", moment, kept, metrics), kept, metrics)
         after = TrainState(state.step + 1, state.key, moment.parameters, moment.optimizer, kept)
@@ -153,8 +157,15 @@ class Supervised(Program):
                 key = jax.random.fold_in(stream(moment.key, "interventions", name), moment.step)
                 kept[name], acted = intervention.act(kept[name], replace(moment, key=key))
                 metrics |= {f"{name}_{metric}": value for metric, value in acted.metrics.items()}
-                moment = replace(acted, key=moment.key, metrics={})
+                gradients = self._held(acted.gradients, moment.gradients)
+                parameters = self._held(acted.parameters, moment.before)
+                moment = replace(acted, key=moment.key, metrics={}, gradients=gradients, parameters=parameters)
         return moment
+
+    def _held(self, after: PyTree, before: PyTree) -> PyTree:
+        """`after`, but for parameters that are not trained, which stay as they were `before`."""
+        trained = self.model.trained(before)
+        return jax.tree.map(lambda is_trained, new, old: new if is_trained else old, trained, after, before)
 
     @property
     def _setting(self) -> Setting:
@@ -172,6 +183,7 @@ class Supervised(Program):
         }
 
         def loss_of(parameters: PyTree, part: Batch, noise: Key[Array, ""]) -> tuple[Float[Array, ""], Activations]:
+            parameters = jax.tree.map(_with_gradient_if, self.model.trained(parameters), parameters)
             with collecting(only=wanted) as found:
                 outputs = self.model.apply(parameters, part.inputs, key=noise)
             if wanted - found.keys():
@@ -198,13 +210,23 @@ class Supervised(Program):
 
     def evaluate(self, data: Any, state: TrainState) -> Metrics:
         """See `Program.evaluate`."""
-        batches = self.problem.validation(data)
 
-        def measure(batch: Any) -> Mapping[str, Float[Array, ""]]:
+        def measure(batch: Batch) -> Mapping[str, Float[Array, ""]]:
             return self.problem.measure(self.model.apply(state.parameters, batch.inputs, key=None), batch.targets)
 
-        means = jax.tree.map(jnp.mean, jax.lax.map(measure, batches))
-        return {f"val_{name}": value for name, value in means.items()}
+        splits = {"val": self.problem.validation(data)}
+        if self.train_eval:
+            count, *_ = splits["val"].inputs.shape
+            keys = jax.random.split(stream(root(0), "train_eval"), count)
+            splits["train_eval"] = jax.lax.map(lambda key: self.problem.sample(data, key), keys)
+        means = {name: jax.tree.map(jnp.mean, jax.lax.map(measure, batches)) for name, batches in splits.items()}
+        return {f"{name}_{metric}": value for name, found in means.items() for metric, value in found.items()}
+
+    @property
+    def _splits(self) -> dict[str, str]:
+        """What is measured at an evaluation, in words."""
+        found = {"val": "Validation split."}
+        return found | {"train_eval": "Training data, without dropout."} if self.train_eval else found
 
     def diagnose(self, data: Any, state: TrainState) -> Diagnosis:
         """See `Program.diagnose`."""
@@ -233,10 +255,15 @@ class Supervised(Program):
         """See `Program.described`."""
         return self.diagnostics[name.partition("/")[0]].text(self.problem, values)
 
+    def consumes(self) -> dict[str, int]:
+        """See `Program.consumes`."""
+        return self.problem.consumes()
+
     def recordings(self) -> tuple[str, ...]:
         """See `Program.recordings`."""
         found = {name: digest(to_identity(diagnostic), size=4) for name, diagnostic in self.diagnostics.items()}
-        return tuple(f"{name}-{found[name]}" for name in sorted(found))
+        measured = ("train_eval",) if self.train_eval else ()
+        return (*measured, *(f"{name}-{found[name]}" for name in sorted(found)))
 
     # --- for the engine --------------------------------------------------------------------------------------------
 
@@ -246,4 +273,9 @@ class Supervised(Program):
 
     def parameters(self, state: TrainState) -> PyTree:
         """See `Program.parameters`."""
-        return state.parameters
+        trained = self.model.trained(state.parameters)
+        return jax.tree.map(lambda is_trained, leaf: leaf if is_trained else None, trained, state.parameters)
+
+
+def _with_gradient_if(is_trained: bool, leaf: Float[Array, "..."]) -> Float[Array, "..."]:
+    return leaf if is_trained else jax.lax.stop_gradient(leaf)

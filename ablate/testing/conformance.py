@@ -35,6 +35,8 @@ from ablate.systems import (
     signature,
     stream,
 )
+from ablate.systems.interventions import leaf_name
+from ablate.systems.taps import collecting
 
 from ._acting import check_diagnostic, check_intervention
 from ._data import check_images, check_problem
@@ -233,7 +235,7 @@ def check_dln(dln: DLN) -> None:
 
 
 def check_model(model: Model, shapes: Shapes, *, batch: int = 3) -> None:
-    """Float32 parameters, the asked-for output shape, examples independent, a gradient for every parameter.
+    """Float32 parameters, the asked-for output shape, examples independent, a gradient for every parameter, real units.
 
     Gradients are taken beside the initial parameters, where a factor that starts at 0 hides nothing.
     """
@@ -250,6 +252,7 @@ def check_model(model: Model, shapes: Shapes, *, batch: int = 3) -> None:
     alone = apply(parameters, inputs[:1])
     np.testing.assert_allclose(alone, outputs[:1], rtol=1e-4, atol=1e-5, err_msg="an example depends on its neighbours")
     _has_gradients(lambda leaves: model.apply(leaves, inputs, key=root(1)), parameters)
+    _check_units(model, parameters, inputs)
     _check_traced(model, lambda traced: traced.apply(traced.init(shapes, root(0)), inputs, key=None), outputs)
 
 
@@ -279,6 +282,27 @@ def check_program(program: Program, *, steps: int = 3) -> None:
     assert {name: float(value) for name, value in metrics.items()} == {
         name: float(value) for name, value in again.items()
     }
+
+
+def _check_units(model: Model, parameters: Any, inputs: Array) -> None:
+    """The taps and the parameters of hidden layers are there, with an entry per unit; `trained` covers everything."""
+    expected: Any = jax.tree.structure(parameters)
+    assert jax.tree.structure(model.trained(parameters)) == expected, "trained() has another structure"
+
+    def tapped(parameters: Any) -> Any:
+        with collecting() as found:
+            model.apply(parameters, inputs, key=None)
+        return found
+
+    taps = jax.eval_shape(tapped, parameters)
+    leaves = {leaf_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(parameters)}
+    for units in model.units():
+        assert units.tap in taps, f"there is no tap {units.tap}; there are {', '.join(taps) or 'none'}"
+        count = taps[units.tap].shape[-1]
+        for leaf, axis in (*units.incoming, *units.outgoing):
+            assert leaf in leaves, f"there is no parameter {leaf}"
+            found = leaves[leaf].shape[axis]
+            assert found == count, f"{units.tap} has {count} units, and axis {axis} of {leaf} has {found} entries"
 
 
 def _draw(name: str, shape: tuple[int, int]) -> Array:

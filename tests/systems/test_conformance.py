@@ -1,6 +1,7 @@
 """Every built-in component passes the shipped conformance suite, and the suite can fail."""
 
-from typing import Annotated
+import dataclasses
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 import pytest
@@ -22,6 +23,7 @@ from ablate.systems import (
     SCHEDULES,
     Activation,
     Shapes,
+    Slices,
 )
 from ablate.testing import conformance
 
@@ -119,6 +121,25 @@ def test_images() -> None:
 @pytest.mark.parametrize("config", SMALL_PROGRAMS, ids=["char_lm", "spirals"])
 def test_program(config: dict[str, object]) -> None:
     conformance.check_program(PROGRAMS.parse(config))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"tap": "hiden"}, "there is no tap hiden"),
+        ({"incoming": (Slices("weights.7", 0),)}, "there is no parameter weights.7"),
+        ({"outgoing": (Slices("weights.1", 1),)}, "has 8 units, and axis 1 of weights.1 has 3 entries"),
+    ],
+)
+def test_units_that_a_model_only_claims_are_found(
+    fields: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlp = MODELS.parse({"kind": "mlp", "layers": 1, "width": 8})
+    (units,) = mlp.units()
+    wrong = (dataclasses.replace(units, **fields),)
+    monkeypatch.setattr(type(mlp), "units", lambda self: wrong)
+    with pytest.raises(AssertionError, match=message):
+        conformance.check_model(mlp, NUMBERS)
 
 
 def test_the_suite_can_fail() -> None:

@@ -14,6 +14,8 @@ from ablate.systems.supervised import Supervised, TrainState
 from ablate.systems.taps import collecting, scope, tap
 from ablate.testing import conformance
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 TEXT = {"kind": "char_lm", "context": 12, "batch": 4, "validation_windows": 8}
 GPT = {"problem": TEXT, "model": {"kind": "gpt", "layers": 1, "width": 8, "heads": 2, "activation": "relu"}}
 MLP = {"problem": {"kind": "spirals", "points": 64, "batch": 16}, "model": {"kind": "mlp", "width": 8}}

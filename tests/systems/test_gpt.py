@@ -69,7 +69,10 @@ CAUSAL: dict[str, dict[str, Any]] = {
         "inits": {"qkv": "orthogonal", "up": "he_normal", "position": {"kind": "lecun_normal", "scale": 0.5}},
     },
     "embeddings": {
-        "layers": 2,
+        "layers": 3,
+        "skips": [[0, 2]],
+        "attention_free": [2],
+        "logit_cap": 15.0,
         "embedding_norm": "rms",
         "extra_embeddings": 2,
         "value_embeddings": [1],
@@ -78,6 +81,7 @@ CAUSAL: dict[str, dict[str, Any]] = {
     },
     "gated": {
         "mlp": {"kind": "compute_gate", "match": "parameters"},
+        "head_width": 6,
         "output": "tied",
         "norm": "none",
         "qk_norm": "none",
@@ -122,6 +126,7 @@ def test_runs_from_before_the_variants_keep_their_identity() -> None:
     assert to_identity(model(position="none"))["position"] == "none"
     assert to_identity(model(position={"kind": "learned", "scale": 2}))["position"] != "learned"
     assert to_identity(model(output="tied"))["output"] == "tied"
+    assert to_identity(model(logit_cap=15))["logit_cap"] == 15
 
 
 def test_all_scales_train_in_one_pack() -> None:
@@ -150,6 +155,9 @@ def test_all_scales_train_in_one_pack() -> None:
         ({"inits": {"upp": "he_normal"}}, r"inits.upp: no matrix is called 'upp'; did you mean up\?"),
         ({"inits": {"gate": "he_normal"}}, r"inits.gate: no matrix"),
         ({"value_embeddings": [1]}, r"value_embeddings: block 1 does not exist"),
+        ({"value_embeddings": [0], "attention_free": [0]}, r"value_embeddings: block 0 has no attention, so no values"),
+        ({"layers": 3, "skips": [[2, 1]]}, r"skips: \[2, 1\] is no pair of blocks, earlier one first"),
+        ({"layers": 3, "skips": [[0, 1, 2]]}, r"skips.0: list should have at most 2 items"),
         ({"output": "tied", "output_scale": 0.5}, r"output_scale: a tied unembedding"),
     ],
 )
@@ -158,38 +166,22 @@ def test_parts_that_do_not_fit_are_refused(fields: dict[str, Any], message: str)
         model(**fields)
 
 
+def test_the_model_of_the_journal_has_its_size() -> None:
+    """About 10.7 million: 12 matrices of D**2 per block, embedding, unembedding and positions."""
+    gpt = GPT(layers=6, width=384, heads=6)
+    shapes = Shapes(inputs=(256,), outputs=(256, 65), symbols=65)
+    leaves = jax.tree.leaves(jax.eval_shape(lambda: gpt.init(shapes, root(0))))
+    assert sum(math.prod(leaf.shape) for leaf in leaves) == 6 * 12 * 384**2 + (65 + 65 + 256) * 384
+
+
 # --- attention --------------------------------------------------------------------------------------------------
-
-
-def test_one_product_for_queries_keys_and_values_equals_three() -> None:
-    gpt = model()
-    weights = start(gpt)
-    block = weights.blocks[0]
-
-    def rms(x: Array) -> Array:
-        return x / jnp.sqrt(jnp.mean(x**2, -1, keepdims=True) + 1e-6)
-
-    def attend(x: Array) -> Array:
-        queries, keys, values = (
-            (x @ part).reshape(LENGTH, 2, 8).swapaxes(0, 1) for part in jnp.split(block.qkv, 3, axis=1)
-        )
-        scores = jax.nn.standardize(queries, epsilon=1e-6) @ jax.nn.standardize(keys, epsilon=1e-6).swapaxes(1, 2)
-        seen = jnp.tril(jnp.ones((LENGTH, LENGTH)))
-        shares = jnp.exp(scores / 8**0.5) * seen
-        mixed = (shares / shares.sum(-1, keepdims=True)) @ values
-        return mixed.swapaxes(0, 1).reshape(LENGTH, 16) @ block.out
-
-    for tokens, row in zip(TOKENS, logits(gpt, weights), strict=True):
-        assert weights.position is not None
-        x = weights.embedding[tokens] + weights.position
-        x += attend(rms(x))
-        x += jax.nn.gelu(rms(x) @ block.mlp.up) @ block.mlp.down
-        np.testing.assert_allclose(row, x @ weights.unembedding, rtol=2e-4, atol=2e-5)
 
 
 def test_merged_queries_keys_and_values_differ_only_where_the_fan_out_counts() -> None:
     def deviation(**fields: Any) -> float:
-        return float(jnp.std(start(model(width=128, **fields)).blocks[0].qkv))
+        qkv = start(model(width=128, **fields)).blocks[0].qkv
+        assert qkv is not None
+        return float(jnp.std(qkv))
 
     assert deviation(qkv="merged", matrices="lecun_normal") == pytest.approx(
         deviation(matrices="lecun_normal"), rel=0.02
@@ -227,20 +219,46 @@ def test_local_attention_equals_masked(length: int, block: int, history: int) ->
     jax.tree.map(same, local, masked)
 
 
-def test_the_cost_of_local_attention_grows_with_the_window() -> None:
+def by_xla(function: Any, *arguments: Any) -> float:
+    cost: Any = jax.jit(function).lower(*arguments).cost_analysis()
+    return float(cost["flops"])
+
+
+def test_the_cost_of_local_attention_grows_with_the_context_and_not_with_its_square() -> None:
     def flops(kind: dict[str, Any], length: int) -> float:
         attention = ATTENTIONS.parse(kind)
         parts = [jnp.zeros((1, 1, length, 8))] * 3
-
-        def mix(*parts: Array) -> Array:
-            return attention.mix(*parts, scale=1.0, history=8, drop=lambda weights: weights)
-
-        cost: Any = jax.jit(mix).lower(*parts).cost_analysis()
-        return float(cost["flops"])
+        return by_xla(partial(attention.mix, scale=1.0, history=8, drop=lambda weights: weights), *parts)
 
     assert flops({"kind": "local", "block": 8}, 512) < 2.2 * flops({"kind": "local", "block": 8}, 256)
     assert flops({"kind": "masked"}, 512) > 3.8 * flops({"kind": "masked"}, 256)
     assert 10 * flops({"kind": "local", "block": 8}, 512) < flops({"kind": "masked"}, 512)
+
+
+def test_a_short_window_is_cheaper_where_attention_is_local_and_only_there() -> None:
+    """Gradients of the whole model at a context of 256: what they cost more than at a window of 1, by XLA's count."""
+    shapes, tokens = Shapes(inputs=(256,), outputs=(256, SYMBOLS), symbols=SYMBOLS), jnp.zeros((1, 256), jnp.int32)
+
+    def cost(history: int, *, local: bool) -> float:
+        attention = {"kind": "local", "block": history} if local else "masked"
+        gpt = model(history=history, attention=attention)
+        weights = jax.eval_shape(lambda: gpt.init(shapes, root(0)))
+        return by_xla(jax.grad(lambda weights: jnp.sum(gpt.apply(weights, tokens, key=None))), weights)
+
+    least = cost(1, local=True)
+    extra = {history: cost(history, local=True) - least for history in (5, 17, 65)}
+    for short, long in ((5, 17), (17, 65)):
+        assert extra[long] / extra[short] == pytest.approx(4, rel=0.05), "it grows in proportion to the window"
+    masked = cost(5, local=False)
+    assert masked == cost(65, local=False)
+    assert masked - least > 25 * extra[5]
+
+
+@pytest.mark.parametrize("history", [1, 5])
+def test_a_local_model_is_the_masked_one(history: int) -> None:
+    fields: dict[str, Any] = {"history": history, "layers": 2}
+    local = model(**fields, attention={"kind": "local", "block": history})
+    same(logits(local), logits(model(**fields)))
 
 
 def test_rope_scores_depend_on_the_distance_alone() -> None:
@@ -254,6 +272,14 @@ def test_rope_scores_depend_on_the_distance_alone() -> None:
 
 
 # --- recurrence -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("decay_init", "low", "high"), [("as_run", 0.001, 0.05), ("intended", 0.95, 0.999)])
+def test_the_decay_starts_in_its_range(decay_init: str, low: float, high: float) -> None:
+    for kind in ("state", "power"):
+        dln = DLNS.parse({"kind": kind, "size": 10_000, "decay_init": decay_init})
+        decay = np.asarray(dln.init(2, lambda name, shape: jnp.zeros(shape), root(0)).decay)
+        np.testing.assert_allclose(np.quantile(decay, [0, 0.5, 1]), [low, (low + high) / 2, high], rtol=0.02)
 
 
 @pytest.mark.parametrize("decay_init", ["as_run", "intended"])
@@ -319,6 +345,10 @@ def test_a_tied_unembedding_is_the_embedding() -> None:
 # --- matrices ---------------------------------------------------------------------------------------------------
 
 
+def test_a_pooled_gate_has_the_parameters_of_a_plain_block() -> None:
+    assert count(model(mlp="pooled_gate")) == count(model())
+
+
 @pytest.mark.parametrize("kind", ["gated", "swiglu", "geglu", "compute_gate"])
 def test_gated_blocks_match_the_parameters_or_the_width(kind: str) -> None:
     plain = count(model())
@@ -346,6 +376,61 @@ def test_a_gated_block_takes_its_gate_from_the_activation() -> None:
 )
 def test_deviation_of_an_init(kind: str, deviation: float) -> None:
     assert float(jnp.std(INITS.parse(kind).build()(root(0), (800, 200)))) == pytest.approx(deviation, rel=0.01)
+
+
+def test_an_orthogonal_matrix_keeps_lengths_where_it_can() -> None:
+    draw = INITS.parse("orthogonal").build()
+    for shape in ((24, 8), (8, 24)):
+        matrix = np.asarray(draw(root(0), shape))
+        products = matrix.T @ matrix if shape[0] > shape[1] else matrix @ matrix.T
+        np.testing.assert_allclose(products, np.eye(8), atol=1e-5)
+
+
+def parts_of(gpt: GPT) -> dict[str, np.ndarray]:
+    weights = start(gpt)
+    (block,) = weights.blocks
+    assert block.qkv is not None
+    q, k, v = np.split(np.asarray(block.qkv), 3, axis=1)
+    parts = {"q": q, "k": k, "v": v, "out": block.out, "up": block.mlp.up, "down": block.mlp.down}
+    ends = {"position": weights.position, "embedding": weights.embedding, "unembedding": weights.unembedding}
+    return {name: np.asarray(part) for name, part in (parts | ends).items()}
+
+
+@pytest.mark.parametrize(
+    ("fields", "scaled"),
+    [
+        ({"qkv_scale": 0.3}, {"q", "k", "v"}),
+        ({"qk_scale": 0.3}, {"q", "k"}),
+        ({"q_scale": 0.3}, {"q"}),
+        ({"k_scale": 0.3}, {"k"}),
+        ({"v_scale": 0.3}, {"v"}),
+        ({"embedding_scale": 0.3}, {"embedding", "unembedding"}),
+        ({"output_scale": 0.3}, {"unembedding"}),
+        ({"position": {"kind": "learned", "scale": 0.3}}, {"position"}),
+        ({"matrices": {"scale": 0.3}}, {"q", "k", "v", "out", "up", "down", "position"}),
+        ({"inits": {"down": {"kind": "glorot_normal", "scale": 0.3}}}, {"down"}),
+        ({"inits": {"qkv": {"kind": "glorot_normal", "scale": 0.3}}}, {"q", "k", "v"}),
+    ],
+    ids=str,
+)
+def test_each_scale_multiplies_its_own_matrices(fields: dict[str, Any], scaled: set[str]) -> None:
+    plain, changed = parts_of(model()), parts_of(model(**fields))
+    for name, part in changed.items():
+        np.testing.assert_allclose(part, (0.3 if name in scaled else 1) * plain[name], rtol=1e-6, err_msg=name)
+
+
+def test_dropout_is_on_the_attention_weights_and_on_what_each_branch_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[float, tuple[int, ...]]] = []
+
+    def keep_all(key: Array, share: float, shape: tuple[int, ...]) -> Array:
+        drawn.append((share, shape))
+        return jnp.ones(shape, bool)
+
+    monkeypatch.setattr(jax.random, "bernoulli", keep_all)
+    gpt = model(dropout=0.2)
+    jax.eval_shape(lambda: gpt.apply(start(gpt), TOKENS, key=root(0)))
+    rows = 3 * LENGTH
+    assert drawn == [(0.8, (3, 2, LENGTH, LENGTH)), (0.8, (rows, 16)), (0.8, (rows, 16))]
 
 
 def test_bfloat16_computes_small_and_keeps_float32_where_it_matters() -> None:

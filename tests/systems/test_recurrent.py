@@ -3,19 +3,31 @@
 import math
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from jaxtyping import Array
 
 from ablate.core import GridError
-from ablate.systems import DIAGNOSTICS, IMAGES, MODELS, OPTIMIZERS, PROBLEMS, PROGRAMS, Model, Shapes, interpolate, root
-from ablate.systems.models.recurrent import Linear, Parameters, Recurrent, Rows
+from ablate.systems import (
+    DIAGNOSTICS,
+    IMAGES,
+    INTERVENTIONS,
+    MODELS,
+    PROBLEMS,
+    PROGRAMS,
+    Model,
+    Shapes,
+    inspect,
+    interpolate,
+    root,
+)
+from ablate.systems.models.recurrent import Linear, Parameters, Recurrent, Rows, fresh_linear
 from ablate.systems.models.scans import linear_recurrence
 from ablate.systems.models.tdln import DLNModel, TDLNModel
-from ablate.systems.supervised import Supervised
+from ablate.systems.supervised import Supervised, TrainState
 from ablate.testing import conformance
 
 LENGTH, SIZE = 12, 10
@@ -49,7 +61,8 @@ def same(one: object, two: object) -> None:
 
 
 def paths(tree: Any) -> dict[str, Array]:
-    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+    found = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in found}
 
 
 # --- every variant ----------------------------------------------------------------------------------------------
@@ -107,9 +120,9 @@ def test_problems_that_do_not_fit_are_refused() -> None:
 # --- the formulas -----------------------------------------------------------------------------------------------
 
 
-def by_hand(recurrent: Recurrent, parameters: Parameters, rows: np.ndarray) -> np.ndarray:
-    """One level over one sequence [T, D], as a loop of numbers of double precision."""
-    inner = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), parameters.levels[0].inner)
+def by_hand(recurrent: Recurrent, parameters: Parameters, rows: np.ndarray, level: int = 0) -> np.ndarray:
+    """The memory of a level over one sequence [T, D], as a loop of numbers of double precision."""
+    inner = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), parameters.levels[level].inner)
     radius, angle = inner.memory.radius, inner.memory.angle
     state, states, earlier = np.zeros(len(radius), complex), [], np.ones(len(radius))
     for x in rows:
@@ -143,6 +156,41 @@ def test_both_scans_are_the_loop(fields: dict[str, Any], scan: str, shapes: Shap
         rows = np.tile(np.eye(4)[example], 3)[:, :SIZE] if shapes.symbols else np.repeat(example[:, None], SIZE, 1)
         expected = by_hand(recurrent, parameters, rows)
         np.testing.assert_allclose(states, expected[-len(states) :], rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", ["dln", "tdln"])
+@pytest.mark.parametrize("shapes", [PIXELS, SYMBOLS], ids=["pixels", "symbols"])
+def test_the_whole_network_is_its_formulas(kind: str, shapes: Shapes) -> None:
+    """Two levels norm(relu(y + x)), two highway blocks norm(relu(Linear(x) + x)), and the output."""
+    recurrent = model(kind, highway=2, forgetting=[0.01, 0.3], **LEVELS)
+    leaves, structure = jax.tree.flatten(start(recurrent, shapes))
+    moved = [leaf + 0.05 * jax.random.normal(root(index), leaf.shape) for index, leaf in enumerate(leaves)]
+    parameters = jax.tree.unflatten(structure, moved)
+    double = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), parameters)
+
+    def normed(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        centred = np.maximum(rows, 0) - np.maximum(rows, 0).mean(-1, keepdims=True)
+        return np.asarray(centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * weight)
+
+    inputs = TOKENS if shapes.symbols else PICTURES
+    for example, found in zip(np.asarray(inputs), outputs(recurrent, parameters, inputs), strict=True):
+        rows = np.tile(np.eye(4)[example], 3)[:, :SIZE] if shapes.symbols else np.repeat(example[:, None], SIZE, 1)
+        for index, level in enumerate(double.levels):
+            rows = normed(by_hand(recurrent, double, rows, index) + rows, level.norm)
+        rows = rows if shapes.symbols else rows[-1]
+        for block in double.highway:
+            rows = normed(rows @ block.inner.weight + block.inner.bias + rows, block.norm)
+        expected = rows @ double.output.weight + double.output.bias
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_linear_maps_start_as_those_of_equinox() -> None:
+    found, expected = fresh_linear(root(0), 200, 300), eqx.nn.Linear(200, 300, key=root(1))
+    assert expected.bias is not None
+    for mine, theirs in ((found.weight.T, expected.weight), (found.bias, expected.bias)):
+        assert mine.shape == theirs.shape
+        quantiles = np.linspace(0, 1, 5)
+        np.testing.assert_allclose(np.quantile(mine, quantiles), np.quantile(theirs, quantiles), atol=0.014)
 
 
 def test_both_scans_have_the_same_gradients() -> None:
@@ -200,40 +248,82 @@ def test_memories_start_in_their_ranges() -> None:
 
 # --- what is trained --------------------------------------------------------------------------------------------
 
-FROZEN: dict[str, tuple[dict[str, Any], set[str]]] = {
-    "trainable": ({}, set()),
-    "fixed": ({"memory": "fixed"}, {".levels[0].inner.memory", ".levels[1].inner.memory"}),
-    "fixed_as_run": ({"memory": "fixed_as_run"}, {".levels[0].inner"}),
+PICTURE_PROBLEM = {"kind": "reconstruction", "batch": 4, "judged": 0}
+FROZEN: dict[str, set[str]] = {
+    "trainable": set(),
+    "fixed": {"levels.0.inner.memory", "levels.1.inner.memory"},
+    "fixed_as_run": {"levels.0.inner"},
+}
+EVERYTHING = {"weight_decay": 0.1, "decayed": "all"}
+RESETS = {"like": {"kind": "redo", "threshold": 9, "every": 1}}
+ACTING = {
+    "cap": {"kind": "weight_cap", "cap": 0.5},
+    "clip": {"kind": "update_clip", "limit": 1e-3},
+    "init": {"kind": "l2_init", "strength": 1.0},
+    "l2": {"kind": "l2", "strength": 1.0},
+    "noise": {"kind": "shrink_and_perturb", "p": 0.9, "sigma": 0.1},
+    "random": {"kind": "random_k", **RESETS},
+    "reset": RESETS["like"],
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "optimizer"),
-    [("trainable", "adam"), ("fixed", "adamw"), ("fixed", "lion"), ("fixed", "muon"), ("fixed_as_run", "adam")],
-)
-def test_fixed_parameters_never_move_and_all_others_do(name: str, optimizer: str) -> None:
-    fields, frozen = FROZEN[name]
-    recurrent = model(**LEVELS, **fields)
-    transformation = OPTIMIZERS.parse({"kind": optimizer, "lr": 0.01}).build()
+def program(recurrent: Recurrent, **fields: Any) -> Supervised:
+    parsed = PROGRAMS.parse({"kind": "supervised", "problem": PICTURE_PROBLEM, "model": recurrent, **fields})
+    assert isinstance(parsed, Supervised)
+    return parsed
 
-    def loss(parameters: Parameters) -> Array:
-        return jnp.mean(jnp.square(recurrent.apply(parameters, PICTURES, key=None) - PICTURES))
+
+def trained(config: Supervised, steps: int = 3) -> tuple[TrainState, TrainState, dict[str, Array]]:
+    """The states before and after some updates, and the metrics of the updates."""
+    data = jax.tree.map(jnp.asarray, config.load())
 
     @jax.jit
-    def step(parameters: Parameters, state: Any) -> tuple[Parameters, Any, Parameters]:
-        gradients = jax.grad(loss)(parameters)
-        updates, state = transformation.update(gradients, state, parameters)
-        return optax.apply_updates(parameters, updates), state, gradients
+    def run() -> Any:
+        before = config.init(data, root(0))
+        return before, *jax.lax.scan(lambda state, _: config.step(data, state), before, length=steps)
 
-    before = parameters = start(recurrent)
-    state = transformation.init(parameters)
-    for _ in range(3):
-        parameters, state, gradients = step(parameters, state)
-    old, new, slopes = paths(before), paths(parameters), paths(gradients)
-    for path in old:
-        is_frozen = any(path.startswith(part) for part in frozen)
-        assert np.array_equal(old[path], new[path]) == is_frozen, path
-        assert bool(jnp.any(slopes[path] != 0)) != is_frozen, path
+    before, after, metrics = run()
+    return before, after, metrics
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("trainable", {"optimizer": "adam"}),
+        ("fixed", {"optimizer": {"kind": "adamw", **EVERYTHING}}),
+        ("fixed", {"optimizer": {"kind": "lion", **EVERYTHING}}),
+        ("fixed", {"optimizer": {"kind": "muon", **EVERYTHING}, "micro_batches": 2}),
+        ("fixed_as_run", {"optimizer": {"kind": "adamw", "decay": "independent", **EVERYTHING}}),
+        ("fixed", {"optimizer": "sgd", "interventions": ACTING}),
+        ("fixed_as_run", {"optimizer": "sgd", "interventions": ACTING}),
+    ],
+    ids=["trainable", "adamw", "lion", "muon", "as run", "interventions", "interventions as run"],
+)
+def test_fixed_parameters_never_move_and_all_others_do(name: str, fields: dict[str, Any]) -> None:
+    parts = {"levels": 2, "highway": 0} if "interventions" in fields else LEVELS
+    before, after, _ = trained(program(model(memory=name, **parts), **fields))
+    for path, old in paths(before.parameters).items():
+        is_frozen = any(path.startswith(part) for part in FROZEN[name])
+        assert np.array_equal(old, paths(after.parameters)[path]) == is_frozen, path
+    moments = {path: leaf for path, leaf in paths(after.optimizer).items() if leaf.ndim}
+    for path, moment in moments.items():
+        if any(part in path for part in FROZEN[name]):
+            assert not jnp.any(moment), path
+
+
+def test_a_penalty_on_what_is_fixed_does_not_count_in_the_norm_of_the_gradient() -> None:
+    penalty = {"interventions": {"it": {"kind": "l2", "strength": 100.0}}, "optimizer": {"kind": "sgd", "clip": 1.0}}
+    fixed, free = (trained(program(model(memory=memory), **penalty), 1) for memory in ("fixed", "trainable"))
+    memory = fixed[0].parameters.levels[0].inner.memory
+    penalised = sum(float(jnp.sum((200 * leaf) ** 2)) for leaf in (memory.radius, memory.angle))
+    norms = [float(metrics["grad_norm"][0]) for *_, metrics in (fixed, free)]
+    assert norms[1] ** 2 - norms[0] ** 2 == pytest.approx(penalised, rel=1e-3)
+
+
+def test_what_is_fixed_is_no_trainable_number() -> None:
+    counts = {name: inspect.parameter_count(program(model(memory=name, **LEVELS))) for name in FROZEN}
+    assert counts["trainable"] - counts["fixed"] == 2 * 2 * SIZE
+    assert counts["trainable"] - counts["fixed_as_run"] == 2 * SIZE + 2 * (SIZE + 1) * SIZE
 
 
 @pytest.mark.parametrize("fields", [{"time_bias": 1000}, {"form": "first", "time_bias": 100}], ids=str)
@@ -243,6 +333,49 @@ def test_at_full_speed_the_matrix_of_time_is_not_trained(fields: dict[str, Any])
     slopes = slope(start(recurrent)).levels[0].inner
     assert not any(jnp.any(leaf) for leaf in jax.tree.leaves(slopes.time))
     assert jnp.any(slopes.memory.radius)
+
+
+# --- hidden units -----------------------------------------------------------------------------------------------
+
+BOTH = ["levels.0.hidden", "levels.1.hidden"]
+UNITS: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
+    "default": ({}, ["highway.0.hidden"], []),
+    "relu levels": (LEVELS, [*BOTH, "highway.0.hidden"], []),
+    "last block": ({"highway": 2, "norm": "none"}, ["highway.0.hidden", "highway.1.hidden"], ["highway.1.hidden"]),
+    "channels": ({"highway": 0, "levels": 2}, BOTH, BOTH),
+    "channels of a DLN": ({"kind": "dln", "highway": 0, "levels": 2}, ["levels.1.hidden"], ["levels.1.hidden"]),
+    "no memory": ({"highway": 0, "levels": 2, "highway_only": "upper"}, [], []),
+}
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_units_are_counted_everywhere_and_reset_where_matrices_alone_read_them(name: str) -> None:
+    fields, counted, reset = UNITS[name]
+    recurrent = model(**fields)
+    assert [units.tap for units in recurrent.units()] == counted
+    assert [units.tap for units in recurrent.resettable()] == reset
+    wanted = program(recurrent, interventions={"reset": RESETS["like"]})
+    if reset:
+        assert inspect.parameter_count(wanted) > 0
+        return
+    with pytest.raises(GridError, match=r"interventions\.reset: .*dln has no hidden units that can be reset here"):
+        inspect.parameter_count(wanted)
+
+
+def test_resets_act_on_a_recurrence_as_on_any_other_model() -> None:
+    small = program(model(levels=2, highway=0, memory="fixed", scan="sequential"))
+    conformance.check_intervention(INTERVENTIONS.parse({"kind": "random_k", **RESETS}), small, steps=3)
+
+
+def test_dead_units_of_a_recurrence_are_counted() -> None:
+    config = program(model(**LEVELS), diagnostics={"dead": "dead_units"})
+    data = jax.tree.map(jnp.asarray, config.load())
+    state = config.init(data, root(0))
+    bias = state.parameters.highway[0].inner.bias
+    killed = jax.tree.map(lambda leaf: leaf.at[:3].set(-1e3) if leaf is bias else leaf, state.parameters)
+    found = jax.jit(config.diagnose)(data, eqx.tree_at(lambda state: state.parameters, state, killed))
+    assert set(found) == {f"dead/share/{layer}.hidden" for layer in ("levels.0", "levels.1", "highway.0")}
+    assert float(found["dead/share/highway.0.hidden"]) >= 0.3
 
 
 # --- what it is for ---------------------------------------------------------------------------------------------

@@ -5,11 +5,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jaxtyping import PyTree
 
 from ablate.core import GridError, digest, to_identity
-from ablate.systems import OPTIMIZERS, PROGRAMS, SCHEDULES, hyper, inspect, root, signature
+from ablate.systems import OPTIMIZERS, PROGRAMS, SCHEDULES, hyper, inspect, root, signature, stream
 from ablate.systems.models.gpt import GPT
 from ablate.systems.models.norms import RMSNorm
 from ablate.systems.problems import Shapes
@@ -24,7 +25,11 @@ def first_update(config: dict[str, Any], gradients: PyTree) -> dict[str, Any]:
     transformation = OPTIMIZERS.parse(config).build()
     update = jax.jit(lambda gradients: transformation.update(gradients, transformation.init(PARAMETERS), PARAMETERS))
     updates, _ = update(gradients)
-    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(updates)}
+    return named(updates)
+
+
+def named(tree: PyTree) -> dict[str, Any]:
+    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
 
 
 @pytest.mark.parametrize("kind", ["adamw", "lion", "muon"])
@@ -83,6 +88,95 @@ def test_rates_and_decays_train_in_one_pack() -> None:
     assert len(np.unique(hyper(variants), axis=0)) == 3
     assert digest(to_identity(program())) == digest(to_identity(program(decay="coupled", decayed="matrices")))
     assert digest(to_identity(program())) != digest(to_identity(program(decayed="all")))
+
+
+# --- the update, written down once more -------------------------------------------------------------------------
+
+
+def rule(config: Any, moments: dict[str, Any], gradient: Any, name: str, step: int) -> Any:
+    """The direction that one parameter is moved in, by the formulas of the papers."""
+    first, second = moments.setdefault(name, (0.0, 0.0))
+    match config.kind:
+        case "sgd":
+            moments[name] = (config.momentum * first + gradient, second)
+            return moments[name][0]
+        case "lion":
+            moments[name] = (config.b2 * first + (1 - config.b2) * gradient, second)
+            return np.sign(config.b1 * first + (1 - config.b1) * gradient)
+        case _:
+            first = config.b1 * first + (1 - config.b1) * gradient
+            second = config.b2 * second + (1 - config.b2) * gradient**2
+            moments[name] = (first, second)
+            corrected = second / (1 - config.b2 ** (step + 1))
+            return first / (1 - config.b1 ** (step + 1)) / (np.sqrt(corrected) + config.eps)
+
+
+WARMUP = {"kind": "warmup_cosine", "warmup": 2, "horizon": 6, "final": 0.1}
+CHAINS: dict[str, dict[str, Any]] = {
+    "journal A": {"kind": "adamw", "clip": 1.0, "weight_decay": 0.1, "decayed": "hidden", "schedule": WARMUP},
+    "midGPT": {"kind": "adamw", "weight_decay": 1e-4, "decay": "independent", "decayed": "all", "schedule": WARMUP},
+    "adam": {"kind": "adam", "b2": 0.99, "schedule": {"kind": "linear_cooldown", "horizon": 8}},
+    "lion": {"kind": "lion", "weight_decay": 0.3},
+    "sgd": {"kind": "sgd", "momentum": 0.9, "clip": 0.5},
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_an_optimiser_is_its_formulas(name: str) -> None:
+    config: Any = OPTIMIZERS.parse({"lr": 0.05, **CHAINS[name]})
+    chain, factor = config.build(), config.schedule.build()
+
+    @jax.jit
+    def update(gradients: PyTree, state: PyTree, parameters: PyTree) -> Any:
+        clipped = config.clipped(gradients, optax.tree.norm(gradients))
+        updates, state = chain.update(clipped, state, parameters)
+        return optax.apply_updates(parameters, updates), state
+
+    parameters, state = PARAMETERS, chain.init(PARAMETERS)
+    moments: dict[str, Any] = {}
+    expected = {path: np.asarray(leaf, np.float64) for path, leaf in named(PARAMETERS).items()}
+    for step in range(8):
+        keys = jax.random.split(jax.random.fold_in(root(3), step), len(expected))
+        drawn = [jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, expected.values(), strict=True)]
+        parameters, state = update(jax.tree.unflatten(jax.tree.structure(PARAMETERS), drawn), state, parameters)
+        slopes = [np.asarray(slope, np.float64) for slope in drawn]
+        length = np.sqrt(sum((slope**2).sum() for slope in slopes))
+        share = 1 if config.clip is None else min(1, config.clip / length)
+        for slope, (path, old) in zip(slopes, expected.items(), strict=True):
+            moved = config.lr * rule(config, moments, share * slope, path, step)
+            decays = {"hidden": ".blocks" in path, "matrices": old.ndim >= 2, "all": True, None: False}
+            if decays[getattr(config, "decayed", None)]:
+                moved = moved + config.weight_decay * (config.lr if config.decay == "coupled" else 1) * old
+            expected[path] = old - float(factor(jnp.int32(step))) * moved
+    for path, leaf in named(parameters).items():
+        np.testing.assert_allclose(leaf, expected[path], rtol=2e-4, atol=2e-6, err_msg=path)
+
+
+# --- what is measured -------------------------------------------------------------------------------------------
+
+
+def test_training_data_is_also_measured_without_dropout() -> None:
+    model = {"kind": "gpt", "layers": 1, "width": 8, "heads": 2, "dropout": 0.5}
+    plain, config = program(model=model), program(model=model, train_eval=True)
+    data = jax.tree.map(jnp.asarray, config.load())
+    states = [jax.jit(lambda seed: config.init(data, root(seed)))(seed) for seed in (0, 1)]
+    found, again = (jax.jit(config.evaluate)(data, state) for state in states)
+    assert {*found} == {f"{split}_{name}" for split in ("val", "train_eval") for name in ("loss", "accuracy")}
+    assert {*found} < {metric.name for metric in config.recorded}
+    for name, value in jax.jit(plain.evaluate)(data, states[0]).items():
+        assert float(value) == pytest.approx(float(found[name]), rel=1e-6)
+    batch = config.problem.sample(data, jax.random.split(stream(root(0), "train_eval"), 1)[0])
+    for state, one in zip(states, (found, again), strict=True):  # the same windows in every run
+        loss = config.problem.loss(config.model.apply(state.parameters, batch.inputs, key=None), batch.targets)
+        assert float(one["train_eval_loss"]) == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_measuring_training_data_is_recording() -> None:
+    plain, config = program(), program(train_eval=True)
+    assert digest(to_identity(plain)) == digest(to_identity(config))
+    assert signature(plain) == signature(program(train_eval=False)) != signature(config)
+    assert plain.recordings() == ()
+    assert config.recordings() == ("train_eval",)
 
 
 # --- accumulation -----------------------------------------------------------------------------------------------

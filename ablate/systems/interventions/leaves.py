@@ -26,7 +26,7 @@ def chosen_leaves(leaves: Leaves, model: Model, parameters: PyTree[Float[Array, 
     Raises:
         GridError: none is.
     """
-    incoming = {slices.leaf for units in model.units() for slices in units.incoming}
+    incoming = {slices.leaf for units in model.resettable() for slices in units.incoming}
 
     def is_chosen(path: tuple[Any, ...], leaf: Array) -> bool:
         name = leaf_name(path)

@@ -47,7 +47,7 @@ class ReDo(Reset):
         due = self.is_due(moment)
         return state, {
             units.tap: due & (self.scores(moment.activations[units.tap]) <= self.threshold)
-            for units in moment.setting.model.units()
+            for units in moment.setting.model.resettable()
         }
 
     def scores(self, activations: Float[Array, "... F"]) -> Float[Array, " F"]:

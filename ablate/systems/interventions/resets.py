@@ -40,11 +40,12 @@ class Reset(Intervention):
 
     def init(self, setting: Setting, parameters: PyTree[Float[Array, "..."]]) -> PyTree[Array]:
         """See `Intervention.init`."""
-        model = setting.model
-        if not model.units():
-            message = f"{model.kind} has no hidden units that can be reset here"
+        model, layers = setting.model, setting.model.resettable()
+        if not layers:
+            reason = ": other parts read them too, a residual path or a norm" if model.units() else ""
+            message = f"{model.kind} has no hidden units that can be reset here{reason}"
             raise GridError(Problem(message, "bad-value"))
-        named = {slices.leaf for units in model.units() for slices in (*units.incoming, *units.outgoing)}
+        named = {slices.leaf for units in layers for slices in (*units.incoming, *units.outgoing)}
         unknown = named - {leaf_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(parameters)}
         if unknown:
             message = f"{model.kind} says that units have the parameters {', '.join(sorted(unknown))}; there are none"
@@ -94,7 +95,7 @@ def _masks(model: Model, chosen: Chosen, parameters: PyTree[Array], side: str) -
     """For each parameter that the units have to do with, True in the slices of the chosen ones."""
     places = {leaf_name(path): (path, leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(parameters)}
     masks: dict[Path, Bool[Array, "..."]] = {}
-    for units in model.units():
+    for units in model.resettable():
         for slices in units.incoming if side == "incoming" else units.outgoing:
             path, leaf = places[slices.leaf]
             others = [axis for axis in range(leaf.ndim) if axis != slices.axis]

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax
 from jaxtyping import Array, Float, Key, PyTree
 
 from ablate.core import Family
@@ -29,7 +30,8 @@ class Units:
     incoming: tuple[Slices, ...]
     """Weights and biases that a unit is computed from."""
     outgoing: tuple[Slices, ...]
-    """Weights that read it. With these at 0 it has no effect."""
+    """Weights that read it. With these at 0 it has no effect. Empty where something else reads it too, a residual path
+    or a norm over the layer: then its units can be counted, and not be reset."""
 
 
 class Model(Component):
@@ -50,8 +52,20 @@ class Model(Component):
         """
 
     def units(self) -> tuple[Units, ...]:
-        """The hidden layers whose units interventions may reset and diagnostics count. Static fields only."""
+        """The hidden layers whose units diagnostics count and interventions may reset. Static fields only."""
         return ()
+
+    def resettable(self) -> tuple[Units, ...]:
+        """Those of `units` that interventions may reset."""
+        return tuple(units for units in self.units() if units.outgoing)
+
+    def trained(self, parameters: PyTree[Array]) -> PyTree[bool]:
+        """Whether each parameter is trained: by default all are. Static fields only.
+
+        Nothing changes the others: they have no gradient, and neither weight decay nor interventions reach them. Nor do
+        they count as trainable numbers.
+        """
+        return jax.tree.map(lambda _: True, parameters)
 
 
 MODELS: Family[Model] = Family("model")

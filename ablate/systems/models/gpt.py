@@ -20,8 +20,8 @@ from .norms import head_norm
 class Block(eqx.Module):
     """Parameters of one layer; None where a part has none."""
 
-    qkv: Float[Array, "D+S 3*D"]
-    out: Float[Array, "D D"]
+    qkv: Float[Array, "D+S 3*H*d"] | None
+    out: Float[Array, "H*d D"] | None
     mlp: PyTree[Array]
     attention_norm: Float[Array, " D"] | None
     mlp_norm: Float[Array, " D"] | None
@@ -30,6 +30,8 @@ class Block(eqx.Module):
     dln: PyTree[Array]
     mixing: Float[Array, " 2+n"] | None
     value: ValueEmbedding | None
+    skip: Float[Array, " k"] | None
+    """Weights of the outputs of earlier blocks that are added to what this one reads."""
 
 
 class Parameters(eqx.Module):
@@ -88,24 +90,26 @@ class GPT(GPTFields):
         return self.output_scale * start
 
     def _init_block(self, index: int, symbols: int, key: Key[Array, ""]) -> Block:
-        draw, width = self._draw(key), self.width
-        head_weight = jnp.ones(width // self.heads) if self.qk_norm == "per_head_learned" else None
-        has_value = index in self.value_embeddings
+        draw, width, inner = self._draw(key), self.width, self.heads * self.head_size
+        attends = index not in self.attention_free
+        head_weight = jnp.ones(self.head_size) if attends and self.qk_norm == "per_head_learned" else None
+        has_value, skips = index in self.value_embeddings, len(self.skips_into(index))
         return Block(
-            qkv=self._init_qkv(draw),
-            out=draw("out", (width, width)),
+            qkv=self._init_qkv(draw) if attends else None,
+            out=draw("out", (inner, width)) if attends else None,
             mlp=self.mlp.init(width, width * self.mlp_ratio, draw),
-            attention_norm=self.norm.init(width),
+            attention_norm=self.norm.init(width) if attends else None,
             mlp_norm=self.norm.init(width),
             query_norm=head_weight,
             key_norm=head_weight,
-            dln=self.dln.init(width, draw, stream(key, "dln")),
+            dln=self.dln.init(width, draw, stream(key, "dln")) if attends else None,
             mixing=None if self.extra_embeddings is None else fresh_mixing(1 + self.extra_embeddings),
-            value=fresh_value_embedding(stream(key, "value_embedding"), symbols, width) if has_value else None,
+            value=fresh_value_embedding(stream(key, "value_embedding"), symbols, inner) if has_value else None,
+            skip=jnp.ones(skips) if skips else None,
         )
 
-    def _init_qkv(self, draw: DrawNamed) -> Float[Array, "D+S 3*D"]:
-        rows, width = self.width + self.dln.width, self.width
+    def _init_qkv(self, draw: DrawNamed) -> Float[Array, "D+S 3*H*d"]:
+        rows, width = self.width + self.dln.width, self.heads * self.head_size
         qk_scale = self.qkv_scale * self.qk_scale
         scales = {"q": qk_scale * self.q_scale, "k": qk_scale * self.k_scale, "v": self.qkv_scale * self.v_scale}
         if self.qkv == "merged":
@@ -156,17 +160,25 @@ class GPT(GPTFields):
         if weights.position is not None:
             residual += jnp.tile(weights.position[:length], (batch, 1))
         sources = (residual, *extra)
+        earlier: list[Float[Array, "B*T D"]] = []
         for index, block in enumerate(weights.blocks):
             noise = None if key is None else stream(key, f"block{index}")
+            if block.skip is not None:
+                skipped = [earlier[start] for start in self.skips_into(index)]
+                residual = mix(jnp.pad(block.skip, (1, 0), constant_values=1), residual, skipped)
             if block.mixing is not None:
                 residual = mix(block.mixing, residual, sources)
             with scope("blocks", str(index)):
-                residual += self._attention(block, residual, symbols, batch, noise)
+                if index not in self.attention_free:
+                    residual += self._attention(block, residual, symbols, batch, noise)
                 residual += self._mlp(block, residual, batch, noise)
                 tap("residual", residual)
+            earlier.append(residual)
         residual = self.final_norm.apply(weights.final_norm, residual, batch)
         unembedding = weights.embedding.T if weights.unembedding is None else weights.unembedding
         logits = (residual @ unembedding).astype(jnp.float32)
+        if self.logit_cap is not None:
+            logits *= self.logit_cap * jax.lax.rsqrt(jnp.square(logits) + self.logit_cap**2)
         return logits.reshape(batch, length, -1)
 
     def _cast(self, parameters: Parameters) -> Parameters:
@@ -184,8 +196,10 @@ class GPT(GPTFields):
         batch: int,
         key: Key[Array, ""] | None,
     ) -> Float[Array, "B*T D"]:
+        assert block.qkv is not None
+        assert block.out is not None
         rows, width = residual.shape
-        length, size = rows // batch, width // self.heads
+        length, size = rows // batch, self.head_size
         read = self.dln.apply(block.dln, self.norm.apply(block.attention_norm, residual, batch), batch)
         heads = (read @ block.qkv).reshape(batch, length, 3, self.heads, size).transpose(2, 0, 3, 1, 4)
         queries = self.position.rotate(head_norm(self.qk_norm, block.query_norm, heads[0]))
@@ -203,7 +217,7 @@ class GPT(GPTFields):
             history=self.history,
             drop=lambda weights: self._drop(weights, key, "attention"),
         )
-        return self._drop(mixed.reshape(rows, width) @ block.out, key, "attention_out")
+        return self._drop(mixed.reshape(rows, -1) @ block.out, key, "attention_out")
 
     def _mlp(
         self, block: Block, residual: Float[Array, "B*T D"], batch: int, key: Key[Array, ""] | None

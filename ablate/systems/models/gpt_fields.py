@@ -28,7 +28,11 @@ class GPTFields(Model):
     width: Annotated[int, Field(gt=0)] = 64
     """Length D of the residual stream."""
     heads: Annotated[int, Field(gt=0)] = 4
-    """Attention heads; must divide the width."""
+    """Attention heads; must divide the width, unless `head_width` is given."""
+    head_width: Annotated[int | None, Field(gt=0), Added()] = None
+    """Numbers d of each head; in journal A's first models as many as D. Nothing: D / heads."""
+    attention_free: Annotated[list[int], Added()] = Field([])
+    """Blocks, counted from 0, that have no attention, only an MLP."""
     mlp_ratio: Annotated[int, Field(gt=0)] = 4
     """Width of the MLP's hidden layer, in units of D."""
     mlp: Annotated[MLPBlock, MLP_BLOCKS, Added()] = Plain()
@@ -56,7 +60,7 @@ class GPTFields(Model):
     """LayerNorm of each query and key over the head's width, without parameters or with a trained weight (one for all
     heads); or over all queries, and all keys, of an example at once, an early bug that sees the future."""
     score_norm: Annotated[Literal["head", "width"], Added()] = "head"
-    """Scores are divided by the square root of the head's width, or of D, another early bug."""
+    """Scores are divided by the square root of the head's width d, or of D, another early bug."""
     score_scale: Annotated[float | None, Lane(), Added()] = None
     """Multiplies the scores, instead of that division. Nothing: divided as `score_norm` says."""
     dln: Annotated[DLN, DLNS, Added()] = NoDLN()
@@ -67,6 +71,9 @@ class GPTFields(Model):
     value_embeddings: Annotated[list[int], Added()] = Field([])
     """Blocks, counted from 0, in which the values of attention are mixed, half and half at first, with an embedding of
     the symbol of their own, drawn from N(0, 1)."""
+    skips: Annotated[list[Annotated[list[int], Field(min_length=2, max_length=2)]], Added()] = Field([])
+    """Pairs [i, j] of blocks: what block i returns is added to what block j reads, times a trained weight that starts
+    at 1."""
 
     matrices: Annotated[Init, INITS] = GlorotNormal()
     """Initialisation of every matrix of the blocks; the scales below multiply it."""
@@ -92,6 +99,17 @@ class GPTFields(Model):
     """The unembedding: starts as the transposed embedding, or is drawn like the matrices, or is the embedding."""
     output_scale: Annotated[float, Lane(), Added()] = 1.0
     """Multiplies the initial unembedding, unless that is the embedding."""
+    logit_cap: Annotated[float | None, Lane(), Field(gt=0), Added()] = None
+    """Bound c of the logits: z becomes c z / sqrt(z**2 + c**2). Nothing: no bound."""
+
+    @property
+    def head_size(self) -> int:
+        """Numbers d of each head."""
+        return self.width // self.heads if self.head_width is None else self.head_width
+
+    def skips_into(self, block: int) -> tuple[int, ...]:
+        """Blocks whose output is added to what this one reads."""
+        return tuple(start for start, end in self.skips if end == block)
 
     def identity_fields(self) -> dict[str, Any]:
         """See `Spec.identity_fields`. Two positions were plain text at first, and keep the identity of that time."""
@@ -106,9 +124,9 @@ class GPTFields(Model):
         return self
 
     def _misfits(self) -> Iterator[Problem]:
-        if self.width % self.heads:
+        if self.head_width is None and self.width % self.heads:
             yield Problem(f"heads: {self.heads} does not divide width: {self.width}", "bad-value", "heads")
-        elif isinstance(self.position, Rope) and self.width // self.heads % 2:
+        elif isinstance(self.position, Rope) and self.head_size % 2:
             yield Problem("rope turns pairs of numbers, but a head has an odd number of them", "bad-value", "heads")
         refused = self.attention.refuses(self.history)
         if refused:
@@ -116,8 +134,16 @@ class GPTFields(Model):
         known = (*_MATRICES, *self.mlp.names)
         for name in sorted(self.inits.keys() - set(known)):
             yield Problem(f"no matrix is called {name!r}; {did_you_mean(name, known)}", "unknown-key", f"inits.{name}")
-        for block in self.value_embeddings:
-            if not 0 <= block < self.layers or self.value_embeddings.count(block) > 1:
-                yield Problem(f"block {block} does not exist, or is named twice", "bad-value", "value_embeddings")
+        for field in ("value_embeddings", "attention_free"):
+            blocks = getattr(self, field)
+            for block in blocks:
+                if not 0 <= block < self.layers or blocks.count(block) > 1:
+                    yield Problem(f"block {block} does not exist, or is named twice", "bad-value", field)
+        for block in sorted({*self.value_embeddings} & {*self.attention_free}):
+            yield Problem(f"block {block} has no attention, so no values", "bad-value", "value_embeddings")
+        for start, end in self.skips:
+            if not 0 <= start < end < self.layers or self.skips.count([start, end]) > 1:
+                message = f"[{start}, {end}] is no pair of blocks, earlier one first, or is named twice"
+                yield Problem(message, "bad-value", "skips")
         if self.output == "tied" and self.output_scale != 1:
             yield Problem("a tied unembedding has the scale of the embedding", "bad-value", "output_scale")

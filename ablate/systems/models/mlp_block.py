@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from ablate.core import Family
@@ -48,7 +49,7 @@ class Weights(eqx.Module):
     """Parameters of the built-in blocks."""
 
     up: Float[Array, "D F"]
-    down: Float[Array, "F D"]
+    down: Float[Array, "F D"] | None
     gate: Float[Array, "D F"] | None = None
 
 
@@ -62,6 +63,7 @@ class Plain(MLPBlock):
 
     def apply(self, weights: Weights, rows: Float[Array, "N D"], activation: Elementwise) -> Float[Array, "N D"]:
         """See `MLPBlock.apply`."""
+        assert weights.down is not None
         return tap("hidden", activation(rows @ weights.up)) @ weights.down
 
 
@@ -85,6 +87,7 @@ class Gated(MLPBlock):
     def apply(self, weights: Weights, rows: Float[Array, "N D"], activation: Elementwise) -> Float[Array, "N D"]:
         """See `MLPBlock.apply`."""
         assert weights.gate is not None
+        assert weights.down is not None
         hidden = tap("hidden", self.gate(activation)(rows @ weights.gate) * (rows @ weights.up))
         return hidden @ weights.down
 
@@ -120,3 +123,26 @@ class ComputeGate(Gated):
     def gate(self, activation: Elementwise) -> Elementwise:
         """See `Gated.gate`."""
         return jax.nn.sigmoid
+
+
+@MLP_BLOCKS.register("pooled_gate")
+class PooledGate(MLPBlock):
+    """maxpool(sigmoid(x W_gate) * x W_up): ComputeGate with a maximum in place of its last matrix.
+
+    Each of the D results is the largest of F / D neighbouring numbers, which is a reconstruction: the journal does not
+    say which ones it pooled. As many parameters as `plain` of the same width.
+    """
+
+    reference = "journal A of the shipped systems, 2024"
+    names = ("up", "gate")
+
+    def init(self, width: int, hidden: int, draw: DrawNamed) -> Weights:
+        """See `MLPBlock.init`. The hidden width is the multiple of D that is nearest to what is asked for."""
+        hidden = width * max(1, round(hidden / width))
+        return Weights(draw("up", (width, hidden)), None, draw("gate", (width, hidden)))
+
+    def apply(self, weights: Weights, rows: Float[Array, "N D"], activation: Elementwise) -> Float[Array, "N D"]:
+        """See `MLPBlock.apply`."""
+        assert weights.gate is not None
+        hidden = tap("hidden", jax.nn.sigmoid(rows @ weights.gate) * (rows @ weights.up))
+        return jnp.max(hidden.reshape(*rows.shape, -1), axis=-1)

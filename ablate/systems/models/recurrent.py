@@ -17,8 +17,8 @@ from ablate.systems.problems import Shapes
 from ablate.systems.streams import stream
 from ablate.systems.taps import scope, tap
 
-from .base import Model
-from .norms import NORMS, LayerNorm, Norm
+from .base import Model, Slices, Units
+from .norms import NORMS, LayerNorm, NoNorm, Norm
 from .scans import Scan
 
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
@@ -108,8 +108,8 @@ class Recurrent(Model):
     position sees the future, as it probably was in the journal."""
     memory: Literal["trainable", "fixed", "fixed_as_run"] = "trainable"
     """Whether radius and angle of the memory are trained; fixed_as_run is what the journal's code did instead: nothing
-    in the first level is trained, and everything in the others. Fixed parameters have gradient zero, so optimisers
-    leave them alone unless weight decay is on for all parameters."""
+    in the first level is trained, and everything in the others. Nothing changes what is fixed, weight decay and
+    interventions neither."""
     forgetting: Pair = Field([1e-4, 1e-3])
     """Lowest and highest initial share of a channel that is forgotten per step, 1 - radius; log-uniform. The default is
     the journal's for 784 steps; for text it has [0.001, 0.1]."""
@@ -144,11 +144,63 @@ class Recurrent(Model):
     def states(self, weights: Any, rows: Rows) -> Float[Array, "B T D"]:
         """The memory at each position."""
 
+    @abstractmethod
+    def written(self) -> tuple[Slices, ...]:
+        """The parameters of a level that decide what a channel of its memory becomes. Names inside the level."""
+
+    def readers(self) -> tuple[Slices, ...]:
+        """The parameters of a level that read a channel of its input. Empty if it reads the input as it is, too."""
+        return ()
+
     def fresh_memory(self, key: Key[Array, ""]) -> Memory:
         """Radius and angle, drawn from their initial ranges."""
         forgotten = _log_uniform(stream(key, "radius"), self.size, *self.forgetting)
         period = _log_uniform(stream(key, "angle"), self.size, *self.period)
         return Memory(1 - forgotten, 2 * math.pi / period)
+
+    # --- what interventions may do ---------------------------------------------------------------------------------
+
+    def trained(self, parameters: Parameters) -> PyTree[bool]:
+        """See `Model.trained`."""
+        fixed = {"trainable": (), "fixed": ("memory",), "fixed_as_run": ("levels.0.inner",)}[self.memory]
+
+        def is_trained(path: tuple[Any, ...], _: Array) -> bool:
+            name = jax.tree_util.keystr(path, simple=True, separator=".")
+            return not any(part in name for part in fixed)
+
+        return jax.tree_util.tree_map_with_path(is_trained, parameters)
+
+    def units(self) -> tuple[Units, ...]:
+        """See `Model.units`.
+
+        The numbers after each relu, and channels of a bare memory that nothing but matrices reads. Of those after a
+        relu, matrices alone read only the last ones, and only if they are not normalised.
+        """
+        return (*self._level_units(), *self._highway_units())
+
+    def _level_units(self) -> Iterator[Units]:
+        for index in range(self.levels):
+            readers, name = self._readers_of(index), f"levels.{index}"
+            if readers or self.join == "residual":
+                written = self.written() if self._remembers(index) else ()
+                yield Units(f"{name}.hidden", _inside(f"{name}.inner", written), readers)
+
+    def _highway_units(self) -> Iterator[Units]:
+        for index in range(self.highway):
+            is_read = index == self.highway - 1 and isinstance(self.norm, NoNorm)
+            name = f"highway.{index}"
+            yield Units(f"{name}.hidden", _inside(f"{name}.inner", _COLUMNS), _OUTPUT if is_read else ())
+
+    def _readers_of(self, level: int) -> tuple[Slices, ...]:
+        """The parameters that read what a level returns; empty if they are not all that do."""
+        is_read_otherwise = self.join == "residual" and not isinstance(self.norm, NoNorm)
+        if is_read_otherwise or not self._remembers(level):
+            return ()
+        if level == self.levels - 1:
+            return () if self.highway else _OUTPUT
+        following = level + 1
+        reads_all = self.join == "bare" and self._remembers(following)
+        return _inside(f"levels.{following}.inner", self.readers()) if reads_all else ()
 
     # --- the whole -------------------------------------------------------------------------------------------------
 
@@ -189,25 +241,20 @@ class Recurrent(Model):
         """Outputs from what `read` returned; for numbers, a mixture of the states of two inputs lies between both."""
         batch, *_ = states.shape
         rows = states.reshape(-1, self.size)
-        for block in parameters.highway:
-            rows = self.norm.apply(block.norm, jax.nn.relu(_affine(block.inner, rows) + rows), batch)
+        for index, block in enumerate(parameters.highway):
+            with scope("highway", str(index)):
+                rows = tap("hidden", jax.nn.relu(_affine(block.inner, rows) + rows))
+            rows = self.norm.apply(block.norm, rows, batch)
         return _affine(parameters.output, rows).reshape(*states.shape[:-1], -1)
 
     def _level(self, index: int, level: Block, rows: Rows) -> Float[Array, "B T D"]:
         full = rows.full()
-        states = full if level.inner is None else self.states(self._held(index, level.inner), rows)
+        states = full if level.inner is None else self.states(level.inner, rows)
         if self.join == "bare":
-            return states
+            return tap("hidden", states) if self._readers_of(index) else states
         batch, *_ = full.shape
-        joined = jax.nn.relu(states + full).reshape(-1, self.size)
+        joined = tap("hidden", jax.nn.relu(states + full)).reshape(-1, self.size)
         return self.norm.apply(level.norm, joined, batch).reshape(full.shape)
-
-    def _held(self, index: int, weights: Any) -> Any:
-        """The parameters of a level, without a gradient where `memory` says so."""
-        if self.memory == "fixed":
-            return eqx.tree_at(lambda tree: tree.memory, weights, replace_fn=jax.lax.stop_gradient)
-        frozen = self.memory == "fixed_as_run" and index == 0
-        return jax.lax.stop_gradient(weights) if frozen else weights
 
     def _rows(self, parameters: Parameters, inputs: Num[Array, "B T"]) -> tuple[Rows, bool]:
         are_symbols = bool(jnp.issubdtype(inputs.dtype, jnp.integer))
@@ -225,6 +272,15 @@ class Recurrent(Model):
         if shapes.symbols and self.size < shapes.symbols:
             message = f"{self.size} channels cannot hold {shapes.symbols} symbols one-hot; give it at least as many"
             raise GridError(Problem(message, "bad-value", "model.size"))
+
+
+_COLUMNS = (Slices("weight", 1), Slices("bias", 0))
+"""What a number that a `Linear` returns is computed from."""
+_OUTPUT = (Slices("output.weight", 0),)
+
+
+def _inside(name: str, slices: tuple[Slices, ...]) -> tuple[Slices, ...]:
+    return tuple(Slices(f"{name}.{each.leaf}", each.axis) for each in slices)
 
 
 def fresh_linear(key: Key[Array, ""], fan_in: int, fan_out: int) -> Linear:

@@ -10,9 +10,12 @@ from jaxtyping import Array, Complex, Float, Key
 from ablate.core import Lane
 from ablate.systems.streams import stream
 
-from .base import MODELS
+from .base import MODELS, Slices
 from .recurrent import Linear, Memory, Recurrent, Rows, fresh_linear
 from .scans import linear_recurrence
+
+_MEMORY = (Slices("memory.radius", 0), Slices("memory.angle", 0))
+_MAPS = ("time", "drive")
 
 
 class Plain(eqx.Module):
@@ -32,6 +35,10 @@ class DLNModel(Recurrent):
     def states(self, weights: Plain, rows: Rows) -> Float[Array, "B T D"]:
         """See `Recurrent.states`."""
         return jnp.real(linear_recurrence(weights.memory.factor(), _complex(rows.full()), self.scan))
+
+    def written(self) -> tuple[Slices, ...]:
+        """See `Recurrent.written`."""
+        return _MEMORY
 
 
 class Timed(eqx.Module):
@@ -74,6 +81,17 @@ class TDLNModel(Recurrent):
         else:
             drive = time * _times(rows, weights.drive)
         return jnp.real(linear_recurrence(weights.memory.factor(time), _complex(drive), self.scan))
+
+    def written(self) -> tuple[Slices, ...]:
+        """See `Recurrent.written`."""
+        if self.form == "first":
+            return (*_MEMORY, Slices("time", 1))
+        biases = (Slices(f"{name}.bias", 0) for name in _MAPS)
+        return (*_MEMORY, *(Slices(f"{name}.weight", 1) for name in _MAPS), *biases)
+
+    def readers(self) -> tuple[Slices, ...]:
+        """See `Recurrent.readers`. In the first form the input itself drives the memory."""
+        return () if self.form == "first" else tuple(Slices(f"{name}.weight", 0) for name in _MAPS)
 
 
 def _times(rows: Rows, map_: Linear | Float[Array, "D D"]) -> Float[Array, "B T D"]:

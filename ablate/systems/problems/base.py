@@ -59,6 +59,10 @@ class Problem(Component):
     def loss(self, outputs: Float[Array, "B ..."], targets: Array) -> Float[Array, ""]:
         """Mean loss of a batch."""
 
+    def consumes(self) -> dict[str, int]:
+        """How much a training batch holds, by unit. Static fields only, on the host."""
+        return {}
+
     def text(self, symbols: Sequence[int]) -> str | None:
         """What symbols say; None where they are no text. Static fields only, on the host."""
         return None

@@ -86,6 +86,10 @@ class CharLM(Problem):
         windows = self._windows(data.validation, jnp.asarray(starts))
         return Batch(*(part.reshape(batches, self.batch, self.context) for part in windows))
 
+    def consumes(self) -> dict[str, int]:
+        """See `Problem.consumes`."""
+        return {self.unit: self.batch * self.context}
+
     def loss(self, outputs: Float[Array, "B T V"], targets: Int[Array, "B T"]) -> Float[Array, ""]:
         """Mean cross-entropy, nats per character."""
         # One-hot instead of a gather: the gather's backward is a scatter-add, slow on CPU (see docs, performance).

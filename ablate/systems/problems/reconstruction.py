@@ -71,6 +71,10 @@ class Reconstruction(Problem):
         rows = data.validation[: batches * size].reshape(batches, size, pixels)
         return Batch(rows, rows)
 
+    def consumes(self) -> dict[str, int]:
+        """See `Problem.consumes`."""
+        return {"pictures": self.batch}
+
     def loss(self, outputs: Float[Array, "B L"], targets: Float[Array, "B L"]) -> Float[Array, ""]:
         """Mean squared error."""
         return jnp.mean(jnp.square(jax.nn.sigmoid(outputs) - targets))

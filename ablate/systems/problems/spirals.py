@@ -56,6 +56,10 @@ class Spirals(Problem):
         """See `Problem.validation`."""
         return Batch(data.validation.inputs[None], data.validation.targets[None])
 
+    def consumes(self) -> dict[str, int]:
+        """See `Problem.consumes`."""
+        return {"points": self.batch}
+
     def loss(self, outputs: Float[Array, "B 2"], targets: Int[Array, " B"]) -> Float[Array, ""]:
         """Mean cross-entropy, nats."""
         right = jnp.sum(outputs * jax.nn.one_hot(targets, 2), -1)
