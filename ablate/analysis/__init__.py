@@ -6,6 +6,8 @@ from .compare import Comparison, compare
 from .diagnostics import SEED_MEANS, last_of_first_seed, seed_means
 from .effects import Effect, effects, sign_flip_p
 from .evidence import (
+    Across,
+    AcrossRow,
     Change,
     ContextCost,
     ContextSeeds,
@@ -14,22 +16,28 @@ from .evidence import (
     CostKey,
     CostRow,
     Design,
+    Duel,
     FactorEffect,
     Factors,
     FullGrid,
+    Importance,
     Interaction,
     Level,
     RankRow,
     ResidualRow,
+    Secondary,
+    SecondaryRow,
     SeedSpread,
     Stability,
     Term,
 )
 from .frames import EFFECTS, RANKING, SEED_SCORES, effects_frame, ranking_frame, seed_frame
+from .looks import earlier_looks, level_of_look, look_of
 from .noise import pairing_gain, pooled_noise_sd, seed_correlation, smallest_detectable
 from .pairs import Pair, Side, compare_pairs, describe_pair
 from .ranking import Place, best_variants, rank
 from .scores import SCORES, curves, scores
+from .shared import SharedNoise, shared_noise
 from .types import (
     Analysis,
     CandidateScore,
@@ -57,6 +65,8 @@ __all__ = [
     "SCORES",
     "SEED_MEANS",
     "SEED_SCORES",
+    "Across",
+    "AcrossRow",
     "Analysis",
     "CandidateScore",
     "Change",
@@ -72,6 +82,7 @@ __all__ = [
     "CostKey",
     "CostRow",
     "Design",
+    "Duel",
     "Edge",
     "Effect",
     "FactorEffect",
@@ -79,6 +90,7 @@ __all__ = [
     "Failure",
     "Flag",
     "FullGrid",
+    "Importance",
     "Interaction",
     "Interval",
     "Judgement",
@@ -90,8 +102,11 @@ __all__ = [
     "Ranked",
     "ReferenceResult",
     "ResidualRow",
+    "Secondary",
+    "SecondaryRow",
     "SeedScore",
     "SeedSpread",
+    "SharedNoise",
     "Side",
     "Stability",
     "Term",
@@ -105,11 +120,14 @@ __all__ = [
     "compare_pairs",
     "curves",
     "describe_pair",
+    "earlier_looks",
     "effects",
     "effects_frame",
     "judge",
     "judge_claims",
     "last_of_first_seed",
+    "level_of_look",
+    "look_of",
     "pairing_gain",
     "pooled_noise_sd",
     "rank",
@@ -118,6 +136,7 @@ __all__ = [
     "seed_correlation",
     "seed_frame",
     "seed_means",
+    "shared_noise",
     "sign_flip_p",
     "smallest_detectable",
     "threshold_test",

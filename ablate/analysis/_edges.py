@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ablate.core import canonical_json
 
@@ -9,14 +10,28 @@ from ._study import Study, base_value, is_number
 from ._table import ScoreTable
 from ._words import value_text
 from .compare import compare
+from .tuning import next_level
 from .types import Flag
 
 LEVELS = 3
 """An axis with fewer values has no inside."""
 
 
-def edge_flags(study: Study) -> Iterator[Flag]:
-    """One flag per numeric path whose best mean lies at an end of the values tried.
+@dataclass(frozen=True, slots=True)
+class AxisEnd:
+    """A numeric path whose best mean lies at an end of the values tried."""
+
+    context: str
+    path: str
+    value: str
+    side: str
+    """``smallest`` or ``largest``."""
+    beyond: str
+    """A value to try next, spaced as the others are; empty if there is none."""
+
+
+def axis_ends(study: Study) -> Iterator[AxisEnd]:
+    """One per numeric path and context.
 
     Values are compared where everything else is equal; of several such groups (a full grid) most must agree. The outer
     value must beat its neighbour (paired t test, not adjusted): a plateau or noise is no reason to go further.
@@ -32,10 +47,21 @@ def edge_flags(study: Study) -> Iterator[Flag]:
             if not ends or 2 * len(ends) <= len(tried):
                 continue
             level, side = max(set(ends), key=ends.count)
-            inside = f" in {context}" if len(study.plan.contexts) > 1 else ""
-            beyond = "larger" if side == "largest" else "smaller"
-            detail = f"{path}={value_text(level)} has the best mean{inside} and is the {side} tried; try a {beyond} one"
-            yield Flag("note", "Best value at the edge of the range", detail)
+            levels = sorted({other for group in tried for other, label in group.items() if label in means})
+            whole = all(other.is_integer() for other in levels)
+            beyond = next_level(levels[::-1] if side == "smallest" else levels, whole=whole) or ""
+            yield AxisEnd(context, path, value_text(level), side, beyond)
+
+
+def edge_flags(study: Study) -> Iterator[Flag]:
+    """A flag for each end at which a path is best."""
+    for end in axis_ends(study):
+        inside = f" in {end.context}" if len(study.plan.contexts) > 1 else ""
+        size = "larger" if end.side == "largest" else "smaller"
+        detail = f"{end.path}={end.value} has the best mean{inside} and is the {end.side} tried; try a {size} one"
+        yield Flag(
+            "note", "Best value at the edge of the range", detail + (f", {end.beyond} say" if end.beyond else "")
+        )
 
 
 def _axes(study: Study, context: str) -> dict[str, list[dict[float, str]]]:

@@ -83,6 +83,8 @@ def ranked(
                 paired=True if item is None else item.paired or item.n == 0,
                 parameters=record.parameters,
                 flops=record.flops,
+                q=None if effect is None else effect.q,
+                shared=effect is not None and effect.shared,
                 step_ms=pace.get(key),
                 reference=published.get(place.variant),
             )

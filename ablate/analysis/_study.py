@@ -62,6 +62,10 @@ class Study:
     smallest_detectable: float | None
     tuning: Tuning | None = None
     confirmation: Confirmation | None = None
+    looks: tuple[int, ...] = ()
+    """Seeds of each earlier report that showed tests on fewer; then the plan has the level of this look."""
+    declared_alpha: float = 0.05
+    """The level that the grid sets."""
     packs: tuple[PackRecord, ...] = ()
     """How the runs were trained, if it is known."""
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from ablate.store.schema import ConfirmationRecord, PackRecord, PlanRecord
+from ablate.store.schema import ConfirmationRecord, LookRecord, PackRecord, PlanRecord
 
 from ._order import compare_with_reference
 from ._ranked import ranked
 from ._study import Curve, Study, base_of
+from .across import read_across
 from .claims import judge_claims
 from .confirmation import read_confirmation
 from .cost import read_cost
@@ -17,10 +18,12 @@ from .effects import effects
 from .factors import read_factors
 from .failures import failures
 from .flags import flags
+from .looks import earlier_looks, level_of_look
 from .noise import pairing_gain, pooled_noise_sd, seed_correlation, smallest_detectable
 from .prose import headline, methods, summary
 from .ranking import rank
 from .scores import curves, metric_curves, planned, scores_from
+from .secondary import read_secondary
 from .stability import read_stability
 from .suggestions import suggestions
 from .tuning import read_tuning
@@ -37,6 +40,7 @@ def analyze(
     *,
     confirmation: ConfirmationRecord | None = None,
     packs: Sequence[PackRecord] = (),
+    looks: Sequence[LookRecord] = (),
 ) -> Analysis:
     """Everything that the results of a grid say, however far they have come.
 
@@ -47,14 +51,18 @@ def analyze(
         series: What the same runs recorded, schema ``SERIES``.
         confirmation: What ``ablate confirm`` planned, if it was called.
         packs: How the runs were trained: for what is said of commits, versions and hardware.
+        looks: Earlier reports of the grid: where seeds were added after one, tests have a corrected level.
     """
+    declared, earlier = plan, earlier_looks(plan, looks)
+    level = level_of_look(plan.report.alpha, len(earlier) + 1)
+    plan = plan.model_copy(update={"report": plan.report.model_copy(update={"alpha": level})})
     everything = runs
     keys = ["variant", "context", "seed"]
     runs = runs.join(planned(plan.runs).select(keys), on=keys, how="semi", maintain_order="left")
     primary = metric_curves(plan.runs, series, plan.metric.name)
     scored = scores_from(plan.runs, plan.metric, runs, primary)
     base, goal, alpha = base_of(plan), plan.metric.goal, plan.report.alpha
-    found = effects(scored, base=base, goal=goal, alpha=alpha, margin=plan.margin)
+    found = effects(scored, base=base, goal=goal, alpha=alpha, margin=plan.margin, noise=plan.report.noise)
     by_key = {(effect.variant, effect.context): effect for effect in found}
     places = rank(scored, found, base=base, goal=goal, alpha=alpha)
     tests = scored.filter(pl.col("variant") != base)["variant"].n_unique()
@@ -73,7 +81,9 @@ def analyze(
         pairing_gain=pairing_gain(scored, base=base),
         smallest_detectable=smallest_detectable(found, tests, alpha),
         tuning=read_tuning(plan, everything, series, ranking),
-        confirmation=read_confirmation(plan, confirmation, everything, series, ranking) if confirmation else None,
+        confirmation=read_confirmation(declared, confirmation, everything, series, ranking) if confirmation else None,
+        looks=earlier,
+        declared_alpha=declared.report.alpha,
         packs=tuple(pack for pack in packs if pack.pack_id in set(runs["pack_id"])),
     )
     recorded = curves(plan, series)
@@ -107,6 +117,10 @@ def analyze(
         factors=read_factors(study),
         cost=read_cost(study, recorded),
         stability=read_stability(study),
+        across=read_across(study),
+        secondary=read_secondary(study, recorded),
+        alpha=alpha,
+        looks=earlier,
     )
 
 

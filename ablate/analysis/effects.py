@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,10 @@ from ._holm import holm
 from ._statsmodels import seeds_needed
 from ._table import Floats, ScoreTable
 from .compare import Comparison, compare
+from .shared import shared_noise, with_shared_noise
 from .types import Interval
+
+Noise = Literal["own", "shared"]
 
 PERMUTATION_SEEDS = 6
 """From here on the exact sign-flip test can be significant at 5 %, and cross-checks the t test."""
@@ -46,10 +50,22 @@ class Effect:
     """Exact sign-flip test of the paired differences, from six seeds on."""
     bootstrap: Interval | None
     """BCa interval of the improvement, from ten seeds on."""
+    rank_p: float | None = None
+    """Wilcoxon's signed-rank test of the paired differences, from ten seeds on."""
+    q: float | None = None
+    """Smallest false discovery rate at which it would be found (Benjamini and Hochberg over the same family)."""
+    shared: bool = False
+    """Whether interval and p value rest on a noise that several variants share; see `ablate.analysis.shared`."""
 
 
 def effects(
-    scores: pl.DataFrame, *, base: str, goal: Goal = "minimize", alpha: float = 0.05, margin: float | None = None
+    scores: pl.DataFrame,
+    *,
+    base: str,
+    goal: Goal = "minimize",
+    alpha: float = 0.05,
+    margin: float | None = None,
+    noise: Noise = "own",
 ) -> tuple[Effect, ...]:
     """Compare every variant with `base`, inside each context.
 
@@ -63,6 +79,8 @@ def effects(
         goal: Whether a small or a large score is better.
         alpha: Family-wise level of the tests, and one minus the level of the intervals.
         margin: Smallest difference that matters, in metric units.
+        noise: ``own``: each variant is tested by its own noise; ``shared``: by that of all variants together, where
+            they look alike enough (`shared_noise`), and by its own elsewhere.
 
     Returns:
         One effect per context and non-baseline variant, in the order of their first rows.
@@ -77,6 +95,7 @@ def effects(
     theirs = np.broadcast_to(baseline, values.shape).reshape(-1, seeds)
     found = compare(values.reshape(-1, seeds), theirs, goal=goal, alpha=alpha, margin=margin)
 
+    sharing = _share(found, table, others, scores, base, alpha, margin) if noise == "shared" else set()
     diverged = table.diverged[:, others].reshape(-1)
     p = np.array([np.nan if item.p is None else item.p for item in found])
     p[diverged > 0] = np.nan
@@ -88,7 +107,8 @@ def effects(
 
     needed = seeds_needed(_standardized(found, contexts), level)
     beyond = _noise_floor(values, baseline, alpha / max(1, count)).reshape(-1)
-    flips, bootstraps = _cross_checks(found, alpha)
+    rates = _discovery_rates(by_context).reshape(-1)
+    flips, bootstraps, ranks = _cross_checks(found, alpha)
     return tuple(
         Effect(
             variant=table.variants[others[row % count]],
@@ -102,9 +122,35 @@ def effects(
             beyond_noise=None if np.isnan(beyond[row]) or found[row].n != 1 else bool(beyond[row]),
             flip_p=flips.get(row),
             bootstrap=bootstraps.get(row),
+            rank_p=ranks.get(row),
+            q=None if np.isnan(rates[row]) else float(rates[row]),
+            shared=row in sharing,
         )
         for row in range(len(found))
     )
+
+
+def _share(
+    found: list[Comparison],
+    table: ScoreTable,
+    others: list[int],
+    scores: pl.DataFrame,
+    base: str,
+    alpha: float,
+    margin: float | None,
+) -> set[int]:
+    """Give the comparisons of each context the noise that its variants share; the rows that have it now."""
+    sharing: set[int] = set()
+    for context, noise in shared_noise(scores, base=base).items():
+        start = table.contexts.index(context) * len(others)
+        rows = [start + at for at, other in enumerate(others) if table.variants[other] in noise.variants]
+        rows = [row for row in rows if found[row].shape == "varied"]
+        if noise.passes:
+            new = with_shared_noise([found[row] for row in rows], noise, alpha=alpha, margin=margin)
+            for row, item in zip(rows, new, strict=True):
+                found[row] = item
+            sharing |= set(rows)
+    return sharing
 
 
 def _standardized(found: list[Comparison], contexts: int) -> Floats:
@@ -138,10 +184,20 @@ def _noise_floor(values: Floats, baseline: Floats, level: float) -> Floats:
     return result
 
 
-def _cross_checks(found: list[Comparison], alpha: float) -> tuple[dict[int, float], dict[int, Interval]]:
-    """Sign-flip p values and BCa intervals by row, computed for rows of equal length together."""
+def _discovery_rates(p: Floats) -> Floats:
+    """Benjamini and Hochberg's adjusted p values along the last axis; one that could not be tested counts as 1."""
+    if not p.size:
+        return p
+    return np.where(np.isnan(p), np.nan, stats.false_discovery_control(np.nan_to_num(p, nan=1.0), axis=-1))
+
+
+def _cross_checks(
+    found: list[Comparison], alpha: float
+) -> tuple[dict[int, float], dict[int, Interval], dict[int, float]]:
+    """Sign-flip p values, BCa intervals and signed-rank p values by row, for rows of equal length together."""
     flips: dict[int, float] = {}
     bootstraps: dict[int, Interval] = {}
+    ranks: dict[int, float] = {}
     by_length: dict[int, list[int]] = {}
     for row, item in enumerate(found):
         if item.paired and item.n >= PERMUTATION_SEEDS and item.shape == "varied":
@@ -152,11 +208,18 @@ def _cross_checks(found: list[Comparison], alpha: float) -> tuple[dict[int, floa
             differences = np.array([found[row].differences for row in block])
             flips.update(zip(block, sign_flip_p(differences).tolist(), strict=True))
             if n >= BOOTSTRAP_SEEDS:
+                ranks.update(zip(block, _signed_rank_p(differences).tolist(), strict=True))
                 low, high = _bca(differences, 1 - alpha)
                 for row, lower, upper in zip(block, low.tolist(), high.tolist(), strict=True):
                     if np.isfinite(lower) and np.isfinite(upper):
                         bootstraps[row] = Interval(lower, upper, 1 - alpha)
-    return flips, bootstraps
+    return flips, bootstraps, ranks
+
+
+def _signed_rank_p(differences: Floats) -> Floats:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ties and zeros: the normal approximation is taken
+        return np.asarray(stats.wilcoxon(differences, axis=-1).pvalue, dtype=np.float64)
 
 
 def sign_flip_p(differences: Floats) -> Floats:

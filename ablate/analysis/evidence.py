@@ -110,6 +110,17 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Importance:
+    """What a model says of the paths in one context."""
+
+    context: str
+    runs: int
+    """That the model was fitted to."""
+    shares: tuple[tuple[str, float], ...]
+    """(path, its share of all importance), the largest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Factors:
     """What the changes do, apart and together."""
 
@@ -120,6 +131,8 @@ class Factors:
     """One per context of a full grid."""
     changes: tuple[Change, ...]
     """Of a one-at-a-time design: contexts in the grid's order, the largest effect first in each."""
+    importance: tuple[Importance, ...] = ()
+    """Of any other design, from a model, where optuna is installed."""
 
 
 # --- cost --------------------------------------------------------------------------------------------------------
@@ -262,3 +275,87 @@ class Stability:
     """What the seeds do to the scores and to the ranks."""
 
     contexts: tuple[ContextSeeds, ...]
+
+
+# --- all contexts together -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AcrossRow:
+    """One variant over all contexts; gains are in percent of the baseline's mean score of the same context."""
+
+    variant: str
+    iqm: float
+    """Interquartile mean of the gains of its runs."""
+    interval: Interval | None
+    """Of draws of the seeds inside each context; None if a context has one seed."""
+    runs: int
+    better: int
+    """Contexts in which its verdict is better."""
+    worse: int
+    worst: float
+    """Mean gain in the context that is worst for it."""
+    profile: tuple[float, ...]
+    """Share of its runs that gain so much or more, for each threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duel:
+    """Two variants over the contexts."""
+
+    names: tuple[str, str]
+    gain: float
+    """Mean gain of the first over the second, percentage points."""
+    wins: int
+    """Contexts in which the first has the larger mean gain."""
+    losses: int
+    p: float
+    """Wilcoxon's signed-rank test over the contexts, two-sided."""
+    p_adjusted: float
+    """Holm-adjusted over all pairs."""
+    decided: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Across:
+    """All contexts together."""
+
+    words: str
+    contexts: int
+    thresholds: tuple[float, ...]
+    """Gains at which the profiles are read, ascending."""
+    rows: tuple[AcrossRow, ...]
+    """The best interquartile mean first; at most `ablate.analysis.across.ROWS`."""
+    variants: int
+    """How many have a score in every context."""
+    left_out: int
+    draws: int
+    duels: tuple[Duel, ...]
+    """Every pair of the best and the baseline; none below `ablate.analysis.across.MATRIX` contexts."""
+
+
+# --- other metrics -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SecondaryRow:
+    """One variant by a metric that does not rank."""
+
+    variant: str
+    mean: float | None
+    """Of the last values of its finished runs."""
+    difference: float | None
+    """Mean paired difference from the baseline, as it is: larger is not always better. None for the baseline."""
+    interval: Interval | None
+    n: int
+    """Seeds behind the difference; for the baseline, behind its mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secondary:
+    """A metric that does not rank, in one context; it has intervals and no verdict."""
+
+    metric: str
+    context: str
+    rows: tuple[SecondaryRow, ...]
+    """In the order of the ranking."""

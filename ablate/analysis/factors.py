@@ -13,6 +13,7 @@ from ._table import Floats, ScoreTable
 from ._words import listed, percent, plural, value_text
 from .compare import compare
 from .evidence import Change, FactorEffect, Factors, FullGrid, Interaction, Level
+from .importance import INSTALL, is_installed, read_importance
 from .tuning import LEVELS, next_level
 
 
@@ -32,9 +33,20 @@ def read_factors(study: Study) -> Factors | None:
         return Factors("one at a time", words, (), tuple(_changes(study)))
     words = (
         "The variants are neither all combinations of some factors nor one change each, so no effect of a single "
-        "factor can be told apart without a model, and none is assumed."
+        "factor can be told apart without a model"
     )
-    return Factors("other", words, (), ())
+    found = read_importance(study)
+    if found:
+        words += (
+            ". Model-based importance, by optuna's PED-ANOVA: how far the best tenth of the runs differs from all of "
+            "them in one path. A path that does nothing has some share, too; nothing is tested, and no verdict rests "
+            "on it."
+        )
+    elif is_installed():
+        words += ", and none is assumed."
+    else:
+        words += f", and none is assumed. With optuna there is one of importance: {INSTALL}."
+    return Factors("other", words, (), (), found)
 
 
 def _design_words(design: Crossed) -> str:

@@ -10,7 +10,7 @@ from ablate.core import Status
 from ablate.store.schema import PlanRecord
 
 from ._study import Curve
-from ._words import number
+from ._words import number, value_text
 from .types import Failure
 
 
@@ -30,6 +30,10 @@ def failures(
     wrong = scores.filter(pl.col("outcome").is_in(["diverged", "failed"])).join(
         ended, on=keys, how="left", maintain_order="left"
     )
+    changes = {
+        variant.label: tuple((path, value_text(value)) for path, value in variant.changes.items())
+        for variant in plan.variants
+    }
     found = []
     for row in wrong.iter_rows(named=True):
         key = (row["variant"], row["context"], row["seed"])
@@ -43,7 +47,7 @@ def failures(
         last = _last_finite(curves.get(key))
         if last is not None:
             detail += f"; last finite {plan.metric.name} {number(last[1])} at step {last[0]}"
-        found.append(Failure(*key, status, row["step"], detail))
+        found.append(Failure(*key, status, row["step"], detail, changes[row["variant"]]))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ from ._selection import selection_flags
 from ._study import Curve, Study
 from ._words import interval_text, listed, number, p_value, plural
 from .compare import MIN_SEEDS
+from .shared import FEWEST, shared_noise
 from .types import Flag, Ranked
 
 LATE_POINTS = 10
@@ -81,6 +82,18 @@ def _seeds(study: Study) -> Iterator[Flag]:
             yield Flag("good", "Pairing by seed helps", f"{correlation}; {more}")
         else:
             yield Flag("note", "Pairing by seed gains little here", correlation)
+
+
+def _looks(study: Study) -> Iterator[Flag]:
+    """Seeds that were added after a report had shown what fewer say."""
+    if study.looks:
+        detail = (
+            f"reports on {listed([str(count) for count in study.looks], len(study.looks))} seeds came before; adding "
+            f"seeds until something is found makes false findings more likely, so this one, look "
+            f"{len(study.looks) + 1}, has tests and intervals at {study.plan.report.alpha:.3g} instead of "
+            f"{study.declared_alpha:g}"
+        )
+        yield Flag("note", "Seeds were added after a look", detail)
 
 
 def _improving(study: Study) -> Iterator[Flag]:
@@ -167,7 +180,7 @@ def _duplicates(study: Study) -> Iterator[Flag]:
 
 def _cross_checks(study: Study) -> Iterator[Flag]:
     alpha = study.plan.report.alpha
-    flipped, missed, bootstrapped = [], [], []
+    flipped, missed, bootstrapped, unranked = [], [], [], []
     for row in study.ranking:
         effect = study.effects.get((row.variant, row.context))
         if effect is None or effect.p_adjusted is None:
@@ -177,6 +190,8 @@ def _cross_checks(study: Study) -> Iterator[Flag]:
             flipped.append(f"{study.where(row)} (sign-flip {p_value(effect.flip_p)})")
         if not decided and effect.flip_p is not None and effect.flip_p < effect.level:
             missed.append(f"{study.where(row)} (sign-flip {p_value(effect.flip_p)})")
+        if decided and effect.rank_p is not None and effect.rank_p >= alpha:
+            unranked.append(f"{study.where(row)} ({p_value(effect.rank_p)})")
         if decided and interval is not None and interval.low <= 0 <= interval.high:
             bootstrapped.append(f"{study.where(row)} (BCa {interval_text(interval)})")
     if flipped or missed:
@@ -185,9 +200,40 @@ def _cross_checks(study: Study) -> Iterator[Flag]:
         detail += "; " if flipped and missed else ""
         detail += f"the sign-flip test decides, the t test does not: {listed(missed)}" if missed else ""
         yield Flag("warning", "Cross-check disagrees", detail)
+    if unranked:
+        detail = f"the t test decides, Wilcoxon's signed-rank test does not: {listed(unranked)}"
+        yield Flag("warning", "Rank test disagrees", detail)
     if bootstrapped:
         detail = f"the t test decides, but a bootstrap interval holds 0: {listed(bootstrapped)}"
         yield Flag("warning", "Bootstrap interval disagrees", detail)
+
+
+def _shared(study: Study) -> Iterator[Flag]:
+    """Whether the noise that the grid asks to be shared is, and whose is too large for it."""
+    if study.plan.report.noise != "shared":
+        return
+    fits = shared_noise(study.scores, base=study.base)
+    for context in study.plan.contexts:
+        noise = fits.get(context)
+        inside = f" in {context}" if len(study.plan.contexts) > 1 else ""
+        if noise is None:
+            detail = f"it takes {FEWEST} variants with two common seeds{inside}; each is tested by its own noise"
+            yield Flag("note", "No noise to share", detail)
+        elif not noise.passes:
+            detail = (
+                f"{noise.noisiest} scatters {np.sqrt(noise.ratio):.2g} times as much as the median variant{inside}, "
+                f"more than chance allows ({np.sqrt(noise.bound):.2g}); each variant is tested by its own noise"
+            )
+            yield Flag("warning", "Noise is not shared", detail)
+        else:
+            own = {row.variant: row.sd for row in study.rows(context) if row.sd is not None}
+            most = max((name for name in noise.variants if name in own), key=lambda name: own[name])
+            detail = (
+                f"all differences{inside} are tested by one standard deviation, {number(noise.sd)} ({noise.df} "
+                f"degrees of freedom); the largest own one is {number(own[most])} ({most}), and a variant that is "
+                "truly noisier than the others would be called different too often"
+            )
+            yield Flag("note", "Noise shared by all variants", detail)
 
 
 def _read_apart(study: Study) -> Iterator[Flag]:
@@ -211,10 +257,32 @@ def _read_apart(study: Study) -> Iterator[Flag]:
             yield Flag("warning", "Unequal budgets", detail)
 
 
+def _cadence(study: Study) -> Iterator[Flag]:
+    """Runs of one context that were evaluated at different intervals."""
+    metric = study.plan.metric
+    for context in study.plan.contexts:
+        found: dict[int, list[str]] = defaultdict(list)
+        for row in study.rows(context):
+            each = (_curve(study, row, seed.seed) for seed in row.seeds)
+            for every in {int(np.median(np.diff(one.steps))) for one in each if one is not None and len(one.steps) > 2}:
+                found[every].append(study.where(row))
+        if len(found) > 1:
+            parts = [f"every {every} steps in {listed(names)}" for every, names in sorted(found.items())]
+            sensitive = metric.name.startswith("train") or metric.at.partition(":")[0] in ("best", "mean_last", "auc")
+            detail = (
+                f"{metric.name} is on record {' and '.join(parts)}: a mean since the last evaluation, as train_loss "
+                "is, covers different windows"
+            )
+            if sensitive:
+                detail += f"; the score ({metric.name} at {metric.at}) depends on it"
+            yield Flag("warning" if sensitive else "note", "Recorded at different intervals", detail)
+
+
 _CHECKS: tuple[tuple[Callable[[Study], Iterator[Flag]], str], ...] = (
     (_runs, "failures"),
     (_baseline, "failures"),
     (_seeds, "ranking"),
+    (_looks, "methods"),
     (selection_flags, "next"),
     (edge_flags, "factors"),
     (_improving, "curves"),
@@ -222,7 +290,9 @@ _CHECKS: tuple[tuple[Callable[[Study], Iterator[Flag]], str], ...] = (
     (size_flags, "cost"),
     (_duplicates, "curves"),
     (_cross_checks, "effects"),
+    (_shared, "stability"),
     (_read_apart, "curves"),
+    (_cadence, "curves"),
     (provenance_flags, "methods"),
 )
 """Each with the section of its evidence, where the flag names none itself."""

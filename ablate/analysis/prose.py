@@ -136,7 +136,7 @@ def _evidence(study: Study, row: Ranked, *, fresh: bool = False, signed: bool = 
     parts = [] if interval is None else [interval_text(interval)]
     parts.append(f"n={row.n} {'fresh ' if fresh else ''}{'paired' if row.paired else 'unpaired'} seeds")
     if row.p_adjusted is not None:
-        parts.append(f"Holm {p_value(row.p_adjusted)}")
+        parts.append(f"Holm {p_value(row.p_adjusted)}{', noise shared by all variants' if row.shared else ''}")
     return f"{amount}{f' in {study.plan.metric.name}' if named else ''} ({', '.join(parts)})"
 
 
@@ -195,14 +195,24 @@ def methods(study: Study) -> str:
         f"better than the baseline ({study.base}) of the same context. Every variant is compared with that baseline "
         "seed by seed."
     ]
-    paired = [item for item in tested if item.paired and item.shape == "varied"]
+    sharing = [effect.comparison for effect in effects if effect.shared]
+    if sharing:
+        text.append(
+            f"As the grid asks (noise: shared), {plural(len(sharing), 'difference')} are contrasts of a model with the "
+            f"effects variant and seed, whose residual noise all variants share (n={_range([i.n for i in sharing])}); "
+            "no variant's residual sum of squares is above the 99 % bound of chi squared, relative to the median one. "
+            "Intervals, p values and equivalence rest on that noise; a variant that lacks a seed of the baseline, and "
+            "rank intervals, on the own noise of the variants."
+        )
+    own = [effect.comparison for effect in effects if effect.p is not None and not effect.shared]
+    paired = [item for item in own if item.paired and item.shape == "varied"]
     if paired:
         text.append(
             f"Intervals are {percent(1 - alpha)} t intervals of the mean paired difference, and p values are two-sided "
             f"paired t tests (n={_range([item.n for item in paired])}): they keep their error rates at a few seeds, "
             "where bootstrap intervals are too short, and pairing removes what the seeds have in common."
         )
-    elif any(effect.comparison.interval for effect in effects):
+    elif not sharing and any(effect.comparison.interval for effect in effects):
         text.append(f"Intervals are {percent(1 - alpha)} t intervals; no test is made below {MIN_SEEDS} seeds.")
     welch = [item for item in tested if not item.paired]
     if welch:
@@ -212,8 +222,12 @@ def methods(study: Study) -> str:
             f"p values are Holm-adjusted over the {plural(study.tests, 'comparison')} of a context (a comparison that "
             f"could not be tested counts as p=1); better and worse mean adjusted p<{alpha:g}. "
             f"{'Each context is a family of its own. ' if len(plan.contexts) > 1 else ''}The intervals are not "
-            "adjusted. The p values hold for a number of seeds that was fixed beforehand: looking and adding seeds "
-            "until something is significant makes false findings more likely."
+            "adjusted. The p values hold for a number of seeds that was fixed beforehand."
+        )
+    if study.looks:
+        text.append(
+            f"Seeds were added after {plural(len(study.looks), 'report')} had shown tests on fewer, so everything here "
+            f"is at the level of look {len(study.looks) + 1}, {study.declared_alpha:g} / (k (k + 1)) = {alpha:.3g}."
         )
     if any(item.shape != "varied" for item in tested):
         text.append(
@@ -230,7 +244,8 @@ def methods(study: Study) -> str:
     if any(effect.flip_p is not None for effect in effects):
         text.append(f"From {PERMUTATION_SEEDS} seeds on, verdicts are cross-checked by the sign-flip permutation test")
         text[-1] += (
-            f", and from {BOOTSTRAP_SEEDS} on by a BCa bootstrap interval; a disagreement is flagged."
+            f", and from {BOOTSTRAP_SEEDS} on by Wilcoxon's signed-rank test and a BCa bootstrap interval; a "
+            "disagreement is flagged. Shares of seeds have Wilson intervals."
             if any(effect.bootstrap is not None for effect in effects)
             else "; a disagreement is flagged."
         )

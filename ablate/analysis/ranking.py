@@ -74,7 +74,7 @@ def rank(
     decided = {
         (effect.context, effect.variant): effect.comparison.improvement
         for effect in effects
-        if effect.p_adjusted is not None and effect.p_adjusted < alpha
+        if effect.p_adjusted is not None and effect.p_adjusted < alpha and effect.comparison.n >= MIN_SEEDS
     }
     places = []
     for index, context in enumerate(table.contexts):

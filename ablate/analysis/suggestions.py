@@ -1,11 +1,16 @@
 """What to run next, as commands to copy."""
 
+import math
 import shlex
 
+from ._edges import axis_ends
 from ._selection import selection_suggestions
 from ._study import Study
 from ._words import listed, plural
 from .compare import MIN_SEEDS
+
+MANY = 4
+"""From so many variants with a single seed on, more seeds of the baseline alone are worth it."""
 
 RETRIED = ("oom", "error", "lost", "timeout", "skipped")
 
@@ -30,7 +35,35 @@ def suggestions(study: Study) -> tuple[tuple[str, str], ...]:
     if more is not None:
         why, total = more
         found.append((why, f"{grid} --seeds {_seed_range(study.plan.seeds, total)}"))
+    found += _baseline_alone(study, grid)
+    found += _beyond(study, grid)
     return (*found, *selection_suggestions(study))
+
+
+def _baseline_alone(study: Study, grid: str) -> list[tuple[str, str]]:
+    """Of a grid with one seed: the baseline on several, so that single scores can be held against its noise."""
+    others = len(study.plan.variants) - 1
+    if len(study.plan.seeds) != 1 or others < MANY:
+        return []
+    count = max(MIN_SEEDS, math.ceil(math.sqrt(others)))
+    why = (
+        f"Cheaper, and no test: {count} seeds of the baseline alone (the root of {others} variants, {MIN_SEEDS} at "
+        "least) show which single scores leave its noise floor."
+    )
+    return [(why, f"{grid} --only {shlex.quote(study.base)} --seeds {_seed_range(study.plan.seeds, count)}")]
+
+
+def _beyond(study: Study, grid: str) -> list[tuple[str, str]]:
+    """What to write into the grid file where the best value of a path is the last one tried."""
+    ends = {(end.path, end.side): end for end in axis_ends(study) if end.beyond}
+    return [
+        (
+            f"Add {end.beyond} to the values of {end.path} in the grid file: {end.value}, the {side} tried, is the "
+            "best. Only what is new is trained.",
+            grid,
+        )
+        for (_, side), end in ends.items()
+    ]
 
 
 def _more_seeds(study: Study) -> tuple[str, int] | None:

@@ -9,7 +9,7 @@ from ablate.core import Goal, Status
 
 from ._interval import Interval as Interval
 from ._interval import Verdict as Verdict
-from .evidence import Cost, Factors, Stability
+from .evidence import Across, Cost, Factors, Secondary, Stability
 
 ClaimVerdict = Literal["supported", "refuted", "undecided"]
 
@@ -73,6 +73,10 @@ class Ranked:
     """The published value of this variant, if the grid gives one."""
     flops: float | None = None
     """Floating-point operations of one update; None unless the grid asks for the column."""
+    q: float | None = None
+    """Benjamini and Hochberg's adjusted p value over the same variants: a false discovery rate. No verdict uses it."""
+    shared: bool = False
+    """Whether interval and p value rest on a noise that all variants share (``report.noise``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,8 @@ class Failure:
     status: Status
     step: int | None
     detail: str
+    changes: tuple[tuple[str, str], ...] = ()
+    """(dotted path, value in words) of its variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,3 +291,11 @@ class Analysis:
     """None if no cost is known."""
     stability: Stability | None = None
     """None with fewer than two variants or two seeds."""
+    across: Across | None = None
+    """None with fewer than three contexts."""
+    secondary: tuple[Secondary, ...] = ()
+    """The metrics that do not rank."""
+    alpha: float = 0.05
+    """Level of the tests; below that of the grid where seeds were added after a look."""
+    looks: tuple[int, ...] = ()
+    """How many seeds each earlier report had that showed tests on fewer seeds than there are now."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from scipy import stats
+
 from ._words import number, percent, plural
 from .compare import MIN_SEEDS, Comparison
 from .effects import BOOTSTRAP_SEEDS, Effect
@@ -24,7 +26,8 @@ def judge(effect: Effect, *, alpha: float = 0.05, margin: float | None = None, r
 
     1. ``unstable``: at least one of its runs diverged.
     2. ``not tested``: fewer than two seeds stand behind the comparison.
-    3. At two seeds no test is made: ``leaning`` if both (paired) seeds agree in direction, else ``undecided``.
+    3. At two seeds no test is made: ``leaning`` if both (paired) seeds agree in direction, else ``undecided``. With a
+       shared noise there is a test, and ``leaning`` means that the Holm-adjusted p value is below `alpha`.
     4. ``better`` or ``worse``: the Holm-adjusted p value is below `alpha`.
     5. ``equivalent``: a margin is set and both one-sided tests against it reject at `alpha`; or the difference is one
        constant inside the margin, in every seed.
@@ -44,7 +47,7 @@ def judge(effect: Effect, *, alpha: float = 0.05, margin: float | None = None, r
         return Judgement("not tested", _not_tested(effect), None)
     more = None if effect.needed is None else max(1, effect.needed - item.n)
     if item.n < MIN_SEEDS:
-        return _two_seeds(item, more)
+        return _two_seeds_shared(effect, alpha, more) if effect.shared else _two_seeds(item, more)
     improvement = item.improvement or 0.0
     if effect.p_adjusted is not None and effect.p_adjusted < alpha:
         return Judgement("better" if improvement > 0 else "worse", _decided(item, improvement, margin))
@@ -81,6 +84,13 @@ def _two_seeds(item: Comparison, more: int | None) -> Judgement:
     return Judgement("undecided", f"undecided (2 seeds, no test){_unpaired(item)}", more)
 
 
+def _two_seeds_shared(effect: Effect, alpha: float, more: int | None) -> Judgement:
+    if effect.p_adjusted is not None and effect.p_adjusted < alpha:
+        side = "better" if (effect.comparison.improvement or 0.0) > 0 else "worse"
+        return Judgement("leaning", f"leaning {side} (2 seeds, shared noise)", more)
+    return Judgement("undecided", "undecided (2 seeds, shared noise)", more)
+
+
 def _decided(item: Comparison, improvement: float, margin: float | None) -> str:
     words = "better" if improvement > 0 else "worse"
     if margin is not None and item.interval is not None:
@@ -92,8 +102,11 @@ def _decided(item: Comparison, improvement: float, margin: float | None) -> str:
     if item.shape == "constant":
         words += " by the same amount in every seed"
     if item.n >= BOOTSTRAP_SEEDS and item.paired:
-        share = sum(difference * improvement > 0 for difference in item.differences) / item.n
-        words += f" (in {percent(share)} of seeds)"
+        wins = sum(difference * improvement > 0 for difference in item.differences)
+        reach = stats.binomtest(wins, item.n).proportion_ci(item.interval.level if item.interval else 0.95, "wilson")
+        words += (
+            f" (in {percent(round(wins / item.n, 3))} of seeds, CI {100 * reach.low:.0f} to {100 * reach.high:.0f} %)"
+        )
     return words + _unpaired(item)
 
 

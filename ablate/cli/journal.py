@@ -1,6 +1,7 @@
 """``ablate journal``."""
 
 import os
+from datetime import UTC
 from pathlib import Path
 
 import click
@@ -26,7 +27,7 @@ def command(grid: Path, store: Path, path: Path) -> None:
     Does nothing if the journal has these results and notes already. Never changes what is there.
     """
     from ablate.report import journal
-    from ablate.results import read_grid
+    from ablate.results import read_grid, record_look
     from ablate.store import Store
 
     from .console import err
@@ -41,6 +42,7 @@ def command(grid: Path, store: Path, path: Path) -> None:
         click.echo(f"nothing new: {path} has these results of {read.plan.name}")
         return
     _append(path, text, present)
+    record_look(found, read, f"{clock.now().astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
     click.echo(read.analysis.headline)
     click.echo(str(path.resolve()))
 

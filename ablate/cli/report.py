@@ -1,6 +1,7 @@
 """``ablate report``."""
 
 from contextlib import suppress
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,7 @@ def _report(
     """Write one grid in each format; what the index says of it, and the files."""
     from ablate.report import entry, render, write
     from ablate.report.export import Source, export
-    from ablate.results import read_diagnostics, read_grid
+    from ablate.results import read_diagnostics, read_grid, record_look
     from ablate.store import Store
 
     from .console import err
@@ -102,11 +103,11 @@ def _report(
     found = Store(store)
     read = read_grid(found, name)
     plan, analysis = read.plan, read.analysis
-    source = Source(analysis, plan, read.runs.head(len(plan.runs)), read.notes)
+    seen = read_diagnostics(found, read) if {"html", "png", "svg", "pdf"} & set(formats) else None
+    source = Source(analysis, plan, read.runs.head(len(plan.runs)), read.notes, seen)
     written: list[Path] = []
     for to in formats:
         if to == "html":
-            seen = read_diagnostics(found, read)
             html = render(analysis, plan, read.packs, generated=clock.now(), remarks=read.notes, diagnostics=seen)
             write(html, path)
             written.append(path)
@@ -119,6 +120,7 @@ def _report(
         err.print(f"warning: {line}", style="yellow", highlight=False, markup=False)
     if grid and grid.is_file() and grid.read_text("utf-8", errors="replace") != plan.text:
         err.print(f"note: {grid} has changed since it was run; this report is about the grid as it was run")
+    record_look(found, read, f"{clock.now().astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
     click.echo(analysis.headline)
     return entry(analysis, plan, path.name), written
 
@@ -127,7 +129,7 @@ def _watch(grid: Path, store: Path, path: Path) -> None:
     """Write the page again and again while results arrive. The page loads itself again until it is complete."""
     from ablate.core import NoResultsError
     from ablate.report import render, write
-    from ablate.results import read_diagnostics, read_grid
+    from ablate.results import read_diagnostics, read_grid, record_look
     from ablate.store import Store
 
     seen: int | None = None
@@ -155,6 +157,7 @@ def _watch(grid: Path, store: Path, path: Path) -> None:
                 write(html, path)
                 click.echo(f"{clock.now():%H:%M:%S}  {planned - missing} of {planned} runs, {steps:,} steps", err=True)
                 if over:
+                    record_look(found, read, f"{clock.now().astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
                     click.echo(read.analysis.headline)
                     return
         clock.sleep(SECONDS_BETWEEN_PAGES)

@@ -136,6 +136,9 @@ class ReportOptions(Spec):
     """Columns of the ranking to show in any case: ``params``, which otherwise shows only where variants differ in it,
     ``flops`` (floating-point operations of an update),
     and ``step_ms``, which always shows."""
+    noise: Literal["own", "shared"] = "own"
+    """The noise that differences are tested by: each variant's own, or one that all variants share, which finds more at
+    few seeds but takes all to be equally noisy; where they are not, each has its own again."""
 
 
 def read_options(tree: Tree, where: str, cls: type[S], problems: Problems) -> S | None:

@@ -95,6 +95,7 @@ def _variants(
                 contexts={context: to_plain(this.config, plain) for context, this in mine.items()},
                 signatures={context: this.signature.id for context, this in mine.items()},
                 parameters=one.parameters,
+                amounts={context: amounts for context, this in mine.items() if (amounts := this.config.consumes())},
                 flops=updates.of(one.signature) if "flops" in expansion.grid.report.columns else None,
                 citations=tuple(f"{kind}: {source}" for kind, source in own.items()),
             )

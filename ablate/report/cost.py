@@ -163,21 +163,13 @@ def _cell(row: CostRow, column: _Column) -> Cell:
         case "time" if row.target_seconds is not None:
             text = "never" if math.isinf(row.target_seconds) else numbers.seconds(row.target_seconds)
         case "speed" if row.verdict != "baseline":
-            text = _ratio(row.speed_up)
-            sub = _ratio(row.speed_up_seconds) if row.speed_up_seconds else ""
+            text = numbers.speed_up(row.speed_up)
+            sub = numbers.speed_up(row.speed_up_seconds) if row.speed_up_seconds else ""
         case "overfit" if row.overfit is not None:
             text, sub = f"{row.overfit:.3f}", f"n = {row.overfit_n}"
         case _:
             pass
     return Cell(column.title, text, sub)
-
-
-def _ratio(value: float | None) -> str:
-    if value is None:
-        return numbers.ABSENT
-    if math.isinf(value):
-        return "only this one"
-    return "never" if value == 0 else f"{value:.2f}×"
 
 
 # --- the scatter plot --------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import groupby
 
-from ablate.analysis.evidence import Change, Factors, FullGrid, Interaction
+from ablate.analysis.evidence import Change, Factors, FullGrid, Importance, Interaction
 from ablate.analysis.types import Analysis
 from ablate.store.schema import PlanRecord
 
@@ -20,6 +20,9 @@ INTERACTIONS = 4
 
 LEVELS = 12
 """A heat map of an interaction has at most so many rows and columns."""
+
+WORDS = 40
+"""A change of more characters is called by the label of its variant."""
 
 CHANGES = 20
 """At most so many changes have a bar: those with the largest effects."""
@@ -90,6 +93,8 @@ def section(analysis: Analysis, plan: PlanRecord, *, every: bool = False) -> Sec
     elif found.design == "one at a time":
         grouped = [(context, list(some)) for context, some in groupby(found.changes, key=lambda one: one.context)]
         parts = [_one_by_one(some, plan, context, number) for number, (context, some) in enumerate(grouped[:limit])]
+    else:
+        parts = [_modelled(one, number) for number, one in enumerate(found.importance[:limit])]
     return Section(_lede(found), tuple(parts), left_out(len(plan.contexts)) if parts else "")
 
 
@@ -225,6 +230,43 @@ def _heat(one: Interaction, style: numbers.Style, grid: FullGrid, name: str, mos
     return drawing(name, chart, {"cells": data}, caption=caption, label=label, share=HALF, columns=len(one.columns))
 
 
+def _modelled(one: Importance, number: int) -> Part:
+    """A bar for each path, as the model weighs it."""
+    found = [
+        bars.Bar(label=path, x=share, text=_share(share), tip=f"{_share(share)} of all importance", color="var(--c1)")
+        for path, share in one.shares[:CHANGES]
+    ]
+    data, shown = bars.bars(found, whole=True)
+    label = f"Importance of each path{inside(one.context)} by a model of {one.runs} runs, the largest first."
+    more = len(one.shares) > CHANGES
+    return Part(
+        context=one.context,
+        words="",
+        shares=None,
+        levels=(),
+        interactions=(),
+        changes=drawing(
+            f"importance-{number}",
+            bars.draw(data, shown, title="share of all importance", label=label, percent=True),
+            {"bars": data},
+            caption=f"Importance by a model of {one.runs} runs",
+            label=label,
+            zero=True,
+            short={name: path for name, (path, _) in zip(data["name"], one.shares, strict=False)},
+        ),
+        terms=(),
+        measure="",
+        notes=(f"The {CHANGES} largest of {len(one.shares)} paths.",) if more else (),
+    )
+
+
+def _change_label(one: Change, words: list[str]) -> str:
+    """What changes, or the variant's label where that is too long to be read in a chart, or not its alone."""
+    if len(one.words) <= WORDS or len(one.variant) >= len(one.words):
+        return one.words if words.count(one.words) == 1 else f"{one.words} ({one.variant})"
+    return one.variant
+
+
 def _one_by_one(changes: list[Change], plan: PlanRecord, context: str, number: int) -> Part:
     few = changes[:CHANGES]
     widths = [(one.interval.high - one.interval.low) / 2 for one in few if one.interval]
@@ -236,7 +278,7 @@ def _one_by_one(changes: list[Change], plan: PlanRecord, context: str, number: i
         interval = f" [{style.text(one.interval.low)}, {style.text(one.interval.high)}]" if one.interval else ""
         found.append(
             bars.Bar(
-                label=one.words if words.count(one.words) == 1 else f"{one.words} ({one.variant})",
+                label=_change_label(one, words),
                 x=one.improvement,
                 text=f"{text}, n = {one.n}",
                 tip=f"{text}{interval}, n = {one.n}: {one.verdict}",

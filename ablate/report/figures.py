@@ -1,5 +1,6 @@
 """The charts of the page as Altair objects that stand alone: with data, size and the colours of the light scheme."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
@@ -11,7 +12,8 @@ from ablate.analysis.evidence import CostKey
 from ablate.analysis.types import Analysis
 from ablate.store.schema import PlanRecord
 
-from . import confirmation, cost, factors, plots, stability, theme, tuning
+from . import across, confirmation, cost, factors, plots, stability, theme, tuning
+from . import diagnostics as inside
 from .charts import curves as curve_chart
 from .charts import difference as difference_chart
 from .charts import forest as forest_chart
@@ -146,6 +148,16 @@ def shares(analysis: Analysis, plan: PlanRecord, *, context: str | None = None) 
 
 def changes(analysis: Analysis, plan: PlanRecord, *, context: str | None = None) -> alt.LayerChart | None:
     """The effect of each change, the largest first; None unless every variant is one change from the baseline."""
+    if analysis.factors is None or analysis.factors.design != "one at a time":
+        return None
+    part = _of(factors.section(analysis, plan, every=True), _context(plan, context))
+    return _study(part.changes if part else None)
+
+
+def importance(analysis: Analysis, plan: PlanRecord, *, context: str | None = None) -> alt.LayerChart | None:
+    """What a model says of each path, in a grid that is neither; None without optuna or with too few runs."""
+    if analysis.factors is None or analysis.factors.design != "other":
+        return None
     part = _of(factors.section(analysis, plan, every=True), _context(plan, context))
     return _study(part.changes if part else None)
 
@@ -168,6 +180,46 @@ def ranks(analysis: Analysis, plan: PlanRecord, *, context: str | None = None) -
     """Ranks when the seeds are drawn again; None with fewer than three seeds. Not used for verdicts."""
     part = _of(stability.section(analysis, plan, every=True), _context(plan, context))
     return _study(part.ranks if part else None)
+
+
+def profiles(analysis: Analysis, plan: PlanRecord) -> alt.LayerChart | None:
+    """Performance profiles over all contexts; None with fewer than three. Nothing of it is tested."""
+    found = across.section(analysis, plan)
+    return _study(found.profile if found else None)
+
+
+def pairs(analysis: Analysis, plan: PlanRecord) -> alt.LayerChart | None:
+    """The best variants and the baseline against each other over the contexts; None with fewer than six."""
+    found = across.section(analysis, plan)
+    return _study(found.duels if found else None)
+
+
+def diagnosed(analysis: Analysis, plan: PlanRecord, found: pl.DataFrame | None) -> tuple[alt.LayerChart, ...]:
+    """What was read from inside the networks, a chart for each quantity: the first context, and the first layer.
+
+    Args:
+        analysis: what is drawn.
+        plan: its grid.
+        found: what the runs that rank recorded; empty or None: no charts.
+    """
+    section = inside.section(analysis, plan, found)
+    if section is None:
+        return ()
+    names = [look.name for look in section.looks]
+    colors = [_COLORS.get(look.color, look.color) for look in section.looks]
+    legend = {"field": "name", "type": "nominal", "scale": {"domain": names, "range": colors}, "title": None}
+    made = []
+    for one in (*section.lines, *section.maps):
+        if one.empty:
+            continue
+        whole = copy.deepcopy(one.payload["spec"])
+        for layer in whole["layer"]:
+            if "color" in layer["encoding"]:
+                layer["encoding"]["color"] = legend
+        of = f"{section.binned[0]}, " if one in section.maps and section.binned else ""
+        title = _title(one.caption, f"{of}{one.layers[0]}", section.contexts[0])
+        made.append(_alone(whole, one.data, title, width=480))
+    return tuple(made)
 
 
 def _of(section: _Section[P] | None, context: str) -> P | None:

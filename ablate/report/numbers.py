@@ -97,6 +97,15 @@ def seconds(value: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def speed_up(value: float | None) -> str:
+    """The baseline's steps to a target over a variant's: ``1.30×``; 0 where only the variant never arrives."""
+    if value is None:
+        return ABSENT
+    if math.isinf(value):
+        return "only this one"
+    return "never" if value == 0 else f"{value:.2f}×"
+
+
 def percent(level: float) -> str:
     """A level as a percentage: 0.95 is ``95 %``."""
     return f"{100 * level:.4g}\u00a0%"

@@ -19,6 +19,7 @@ from ablate.analysis.types import Analysis
 from ablate.store.schema import NoteRecord, PackRecord, PlanRecord
 
 from . import (
+    across,
     confirmation,
     cost,
     factors,
@@ -28,12 +29,14 @@ from . import (
     plots,
     prose,
     provenance,
+    secondary,
     stability,
     table,
     theme,
     tuning,
 )
 from . import diagnostics as inside
+from .chips import chips
 from .text import safe_json, sentence, shorten, typeset, yaml_lines
 from .verdicts import CLAIMS, FLAGS, GLYPHS, VERDICTS
 
@@ -45,7 +48,7 @@ POLICY = (
 ANCHORS = ("verdict", "trust", "ranking", "effects", "curves", "failures", "next", "methods")
 """The sections of every page, by their ids."""
 
-SECTIONS = ("confirmation", "tuning", "factors", "cost", "stability", "diagnostics", "notes", "claims")
+SECTIONS = ("confirmation", "tuning", "factors", "cost", "across", "stability", "diagnostics", "notes", "claims")
 """Those that some pages have."""
 
 SCRIPTS = ("core.js", "table.js", "forest.js", "curves.js", "boot.js")
@@ -86,6 +89,7 @@ def render(
         studies = {
             "factors": factors.section(analysis, plan),
             "cost": cost.section(analysis, plan),
+            "across": across.section(analysis, plan),
             "stability": stability.section(analysis, plan),
         }
         charts = [one for part in studies.values() if part is not None for one in part.drawings]
@@ -98,7 +102,7 @@ def render(
         if looked:
             data["diagnostics"] = looked.payload
             style, scripts = [*style, "diagnostics.css"], [*scripts, "diagnostics.js"]
-        if tuned or confirmed or studies["cost"]:
+        if tuned or confirmed or studies["cost"] or studies["across"] or analysis.secondary:
             style.insert(1, "cards.css")
         if remarks:
             style = [*style, "notes.css"]
@@ -161,6 +165,8 @@ def _values(analysis: Analysis, plan: PlanRecord, packs: Sequence[PackRecord], g
         "absent": numbers.ABSENT,
         "columns": table.columns(analysis, plan),
         "groups": table.groups(analysis, plan),
+        "chips": chips(analysis),
+        "secondary": secondary.section(analysis),
         "ranking_lede": prose.ranking_lede(analysis, plan),
         "interval_note": prose.interval_note(analysis),
         "margin_note": prose.margin_note(plan),

@@ -58,6 +58,7 @@ def _ranked(row: Ranked) -> Json:
         "high": _finite(row.interval.high) if row.interval else None,
         "p": _finite(row.p),
         "p_holm": _finite(row.p_adjusted),
+        "q": _finite(row.q),
         "wins": row.wins,
         "paired": row.paired,
         "done": row.done,

@@ -47,7 +47,7 @@ def facts(analysis: Analysis, plan: PlanRecord) -> list[Fact]:
     unit = "" if plan.metric.unit in ("", "dimensionless") else f" {plan.metric.unit}"
     return [
         Fact("Runs ended", f"{ended} of {analysis.planned}", ", ".join(state) or "all reached their budget"),
-        Fact("Seeds per variant", str(low) if low == high else f"{low}\u2013{high}", "paired with the baseline's"),
+        Fact("Seeds per variant", str(low) if low == high else f"{low}\u2013{high}", _selection(analysis)),
         Fact("Seed noise", style.text(analysis.noise_sd), "standard deviation of a paired difference"),
         Fact("Seed correlation", numbers.plain(rho, 2), saved),
         Fact(
@@ -57,6 +57,14 @@ def facts(analysis: Analysis, plan: PlanRecord) -> list[Fact]:
         ),
         Fact("Tests", str(analysis.tests), "p values are Holm-adjusted for them"),
     ]
+
+
+def _selection(analysis: Analysis) -> str:
+    """How far the choice of a winner is."""
+    found = analysis.confirmation
+    if found is None or not found.used:
+        return "paired with the baseline's; screening, not confirmed"
+    return f"paired with the baseline's; confirmed on {len(found.seeds)} fresh ones"
 
 
 def ranking_lede(analysis: Analysis, plan: PlanRecord) -> str:

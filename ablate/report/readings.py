@@ -64,6 +64,8 @@ class Chart:
     """Whether nothing was recorded of the first choice."""
     far: bool
     """Whether some of the first choice lies beyond the axis."""
+    data: Json
+    """The named data of the picture."""
     share: float = THIRD
     """Of the width of the page that it takes where there is room."""
 
@@ -206,4 +208,4 @@ def _quantities(
 def _chart(one: _Quantity, drawn: Json, data: Json, label: str, payload: Json, *, far: bool = False) -> Chart:
     still = spec.static_svg(drawn, data, width=400, label=label, name=f"still-{one.id}")
     whole = payload | {"id": one.id, "spec": drawn}
-    return Chart(one.id, one.caption, one.called, still, whole, one.notes, empty=not any(data.values()), far=far)
+    return Chart(one.id, one.caption, one.called, still, whole, one.notes, not any(data.values()), far, data)

@@ -10,7 +10,7 @@ from ablate.store.schema import PlanRecord
 
 from . import packed
 from .charts import curves, difference, forest, spec
-from .numbers import percent
+from .numbers import percent, rounded
 
 VALUES = 200_000
 """About how many numbers of curves a page carries at most."""
@@ -27,7 +27,8 @@ def curve_data(analysis: Analysis, plan: PlanRecord) -> Json | None:
         return None
     level = next((row.interval.level for row in analysis.ranking if row.interval), 1 - plan.report.alpha)
     base = next((row.variant for row in analysis.ranking if row.verdict == "baseline"), "")
-    numbers_per_step = data.select(*curves.RUN).n_unique() + 6 * data.select(*curves.CURVE).n_unique()
+    runs_of = data.group_by(*curves.RUN).len().group_by(*curves.CURVE).len()
+    numbers_per_step = int(runs_of["len"].sum()) + 6 * runs_of.height
     points = min(max(VALUES // numbers_per_step, 30), 240)
     runs = curves.on_grid(data, points)
     apart = difference.paired(runs, base, {plan.metric.name: 1.0 if plan.metric.goal == "maximize" else -1.0})
@@ -51,6 +52,7 @@ def curve_data(analysis: Analysis, plan: PlanRecord) -> Json | None:
         "default": list(dict.fromkeys(top))[:5],
         "metrics": metrics,
         "contexts": contexts,
+        "axes": axes(analysis, plan, order, contexts),
         "packed": packed.pack(listed) if packed.size(listed) >= packed.LARGE else "",
         "panels": listed,
         "spec": spec.bare(curves.draw(label=f"{plan.metric.name} of the chosen variants over the steps of training.")),
@@ -60,6 +62,30 @@ def curve_data(analysis: Analysis, plan: PlanRecord) -> Json | None:
             )
         ),
     }
+
+
+def axes(analysis: Analysis, plan: PlanRecord, order: list[str], contexts: list[str]) -> list[Json]:
+    """What curves can be drawn over: steps, what a step consumes if every variant counts it, and training time.
+
+    All but steps have ``each``: context -> how much a step is, for each variant in `order`; null where it is not known.
+    Times are left out if the runs took place on different hardware.
+    """
+    found: list[Json] = [{"label": "steps", "title": "step"}]
+    amounts = {variant.label: variant.amounts for variant in plan.variants}
+    units = dict.fromkeys(unit for of in amounts.values() for some in of.values() for unit in some)
+    for unit in units:
+        each = {context: [amounts.get(label, {}).get(context, {}).get(unit) for label in order] for context in contexts}
+        if all(amount is not None for some in each.values() for amount in some):
+            found.append({"label": unit, "title": unit, "each": each})
+    machines = {name for one in (analysis.cost.contexts if analysis.cost else ()) for name in one.hardware}
+    pace = {(row.variant, row.context): row.step_ms for row in analysis.ranking if row.step_ms}
+    if pace and len(machines) < 2:
+        seconds = {
+            context: [rounded(pace[label, context] / 1000) if (label, context) in pace else None for label in order]
+            for context in contexts
+        }
+        found.append({"label": "training time", "title": "seconds of training", "each": seconds})
+    return found
 
 
 def _panels(runs: pl.DataFrame, apart: pl.DataFrame, level: float, order: list[str]) -> dict[Panel, Json]:

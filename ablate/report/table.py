@@ -34,6 +34,8 @@ class Cell:
         """The key as an attribute; empty sorts last."""
         if isinstance(self.key, float) and not math.isfinite(self.key):
             return ""
+        if isinstance(self.key, float):
+            return f"{self.key:.10g}"
         return "" if self.key is None else str(self.key)
 
 
@@ -116,7 +118,8 @@ def columns(analysis: Analysis, plan: PlanRecord) -> tuple[Column, ...]:
         Column("verdict", "Verdict", numeric=False),
         Column("mean", "Mean", plan.metric.name),
         Column("effect", "\u0394", f"{numbers.percent(level)} interval"),
-        Column("p", "p", "Holm"),
+        Column("p", "p", "Holm, shared noise" if any(row.shared for row in analysis.ranking) else "Holm"),
+        Column("q", "q", "false discoveries"),
         Column("n", "n", "seeds"),
         Column("wins", "Wins"),
         Column("seeds", "Seeds", "worse \u2190 \u2192 better", numeric=False, sorts=False),
@@ -129,12 +132,17 @@ def columns(analysis: Analysis, plan: PlanRecord) -> tuple[Column, ...]:
         some.append(Column("flops", "FLOP", "per update"))
     if any(row.step_ms is not None for row in analysis.ranking):
         some.append(Column("step", "Step", "ms"))
+    if any(speed for speed in speed_ups(analysis).values()):
+        some.append(Column("speed", "Speed-up", "in steps"))
     return tuple(some)
 
 
 def groups(analysis: Analysis, plan: PlanRecord) -> tuple[Group, ...]:
     """The whole table."""
     made = []
+    shared = any(row.shared for row in analysis.ranking)
+    speeds = speed_ups(analysis)
+    timed = len({name for one in (analysis.cost.contexts if analysis.cost else ()) for name in one.hardware}) < 2
     index = {id(row): number for number, row in enumerate(analysis.ranking)}
     for context, rows in contexts(analysis):
         base = next((variant for variant in plan.variants if variant.is_base), None)
@@ -142,7 +150,12 @@ def groups(analysis: Analysis, plan: PlanRecord) -> tuple[Group, ...]:
         axis = strip.scale(rows, maximize=plan.metric.goal == "maximize")
         pinned = sorted(rows, key=lambda row: row.verdict != "baseline")
         style = styles(rows)
-        made.append(Group(context, tuple(_row(row, index[id(row)], style, config, axis) for row in pinned)))
+        first = pinned[0] if pinned[0].verdict == "baseline" else None
+        besides = [_Beside(first, speeds.get((row.variant, context)), timed, shared) for row in pinned]
+        lines = zip(pinned, besides, strict=True)
+        made.append(
+            Group(context, tuple(_row(row, index[id(row)], style, config, axis, beside) for row, beside in lines))
+        )
     return tuple(made)
 
 
@@ -159,7 +172,38 @@ def tally(analysis: Analysis) -> list[tuple[Sign, int]]:
     return [(sign, count) for sign, count in counts if count and sign is not VERDICTS["baseline"]]
 
 
-def _row(row: Ranked, index: int, style: Styles, config: Mapping[str, Any], axis: strip.Scale | None) -> Row:
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What a row is set beside."""
+
+    base: Ranked | None
+    """The baseline of its context."""
+    speed: float | None
+    timed: bool
+    """Whether times can be compared."""
+    shared: bool
+    """Whether some row shares its noise."""
+
+
+def speed_ups(analysis: Analysis) -> dict[tuple[str, str], float | None]:
+    """(variant, context) -> how many times sooner it is where the baseline ends; without the baselines."""
+    costs = analysis.cost.contexts if analysis.cost else ()
+    return {(row.variant, one.context): row.speed_up for one in costs for row in one.rows if row.verdict != "baseline"}
+
+
+def _times(value: float | None, base: float | None) -> str:
+    """``1.25×`` of the baseline; nothing where it is the same."""
+    if value is None or not base or abs(value - base) <= 0.005 * base:
+        return ""
+    return f"{value / base:.3g}×"
+
+
+def _row(
+    row: Ranked, index: int, style: Styles, config: Mapping[str, Any], axis: strip.Scale | None, beside: _Beside
+) -> Row:
+    apart = beside.shared and not row.shared and row.p is not None
+    base = beside.base or row
+    pace = _times(row.step_ms, base.step_ms) if beside.timed else ""
     baseline = row.verdict == "baseline"
     return Row(
         index=index,
@@ -181,13 +225,15 @@ def _row(row: Ranked, index: int, style: Styles, config: Mapping[str, Any], axis
                 row.mean,
             ),
             Cell("effect", numbers.ABSENT, key=0.0) if baseline else _effect(row, style),
-            Cell("p", numbers.p_value(row.p_adjusted), key=row.p_adjusted),
+            Cell("p", numbers.p_value(row.p_adjusted), "own noise" if apart else "", row.p_adjusted),
+            Cell("q", numbers.p_value(row.q), key=row.q),
             _count(row),
             _wins(row, baseline),
             Cell("reference", style.reference.text(row.reference), key=row.reference),
-            Cell("params", numbers.si(row.parameters), key=row.parameters),
-            Cell("flops", numbers.si(row.flops), key=row.flops),
-            Cell("step", numbers.plain(row.step_ms, 3), key=row.step_ms),
+            Cell("params", numbers.si(row.parameters), _times(row.parameters, base.parameters), row.parameters),
+            Cell("flops", numbers.si(row.flops), _times(row.flops, base.flops), row.flops),
+            Cell("step", numbers.plain(row.step_ms, 3), pace, row.step_ms),
+            Cell("speed", numbers.speed_up(beside.speed), key=beside.speed),
         ),
     )
 

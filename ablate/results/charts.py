@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import altair as alt
+import polars as pl
 
 from ablate.analysis import Analysis, CostKey
 from ablate.report import figures
@@ -19,6 +20,8 @@ class Charts:
 
     analysis: Analysis
     plan: PlanRecord
+    recorded: pl.DataFrame | None = None
+    """What was read from inside the networks."""
 
     def forest(self, *, context: str | None = None, top: int = figures.TOP) -> alt.LayerChart | None:
         """The improvement of the `top` best variants over the baseline, with intervals and seeds."""
@@ -60,6 +63,10 @@ class Charts:
         """The effect of each change, the largest first, where every variant is one change from the baseline."""
         return figures.changes(self.analysis, self.plan, context=context)
 
+    def importance(self, *, context: str | None = None) -> alt.LayerChart | None:
+        """What a model says of each path, in a grid that is neither a full grid nor one change at a time."""
+        return figures.importance(self.analysis, self.plan, context=context)
+
     def pareto(self, cost: CostKey | None = None, *, context: str | None = None) -> alt.LayerChart | None:
         """Mean score against a cost: ``seconds``, ``flops`` or ``parameters``."""
         return figures.pareto(self.analysis, self.plan, cost_key=cost, context=context)
@@ -71,6 +78,18 @@ class Charts:
     def ranks(self, *, context: str | None = None) -> alt.LayerChart | None:
         """How often each variant has each rank when the seeds are drawn again; not used for verdicts."""
         return figures.ranks(self.analysis, self.plan, context=context)
+
+    def profiles(self) -> alt.LayerChart | None:
+        """Which share of a variant's runs gains so much or more, over three contexts or more."""
+        return figures.profiles(self.analysis, self.plan)
+
+    def pairs(self) -> alt.LayerChart | None:
+        """The best variants and the baseline against each other, over six contexts or more."""
+        return figures.pairs(self.analysis, self.plan)
+
+    def diagnosed(self) -> tuple[alt.LayerChart, ...]:
+        """What was read from inside the networks: a chart for each quantity, of its first layer."""
+        return figures.diagnosed(self.analysis, self.plan, self.recorded)
 
     def tuned(self, *, context: str | None = None) -> alt.LayerChart | None:
         """The mean score of each variant against the one nuisance axis of a grid that tunes."""

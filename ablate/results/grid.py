@@ -90,7 +90,14 @@ class GridResults:
         """Every variant against the baseline of its context: schema ``ablate.analysis.EFFECTS``."""
         plan = self.plan
         base = next((variant.label for variant in plan.variants if variant.is_base), "")
-        found = effects(self.scores, base=base, goal=plan.metric.goal, alpha=plan.report.alpha, margin=plan.margin)
+        found = effects(
+            self.scores,
+            base=base,
+            goal=plan.metric.goal,
+            alpha=self.analysis.alpha,
+            margin=plan.margin,
+            noise=plan.report.noise,
+        )
         return effects_frame(found)
 
     @cached_property
@@ -161,7 +168,7 @@ class GridResults:
         """The charts of the report as Altair objects."""
         from .charts import Charts
 
-        return Charts(self.analysis, self.plan)
+        return Charts(self.analysis, self.plan, self._diagnostics)
 
 
 def _tests(wanted: Wanted) -> pl.Expr:

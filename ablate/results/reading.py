@@ -1,10 +1,12 @@
 """One grid of a store, read and analysed."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import polars as pl
 
-from ablate.analysis import Analysis, analyze
+from ablate.analysis import Analysis, analyze, look_of
+from ablate.core import StoreError
 from ablate.store import ConfirmationRecord, NoteRecord, PackRecord, PlanRecord, Store
 
 
@@ -45,8 +47,23 @@ def read_grid(store: Store, name: str) -> Reading:
         series=series,
         packs=packs,
         notes=store.notes(name),
-        analysis=analyze(plan, runs, series, confirmation=confirmation, packs=packs),
+        analysis=analyze(plan, runs, series, confirmation=confirmation, packs=packs, looks=store.looks(name)),
     )
+
+
+def record_look(store: Store, reading: Reading, created: str) -> None:
+    """Write down that this was shown, if it has tests; does nothing where the store cannot be written.
+
+    Args:
+        store: where it was read.
+        reading: what is shown.
+        created: UTC, ISO 8601.
+    """
+    seeds = max((row.n for row in reading.analysis.ranking if row.verdict != "baseline"), default=0)
+    look = look_of(reading.plan, seeds, created)
+    if look is not None:
+        with suppress(StoreError, OSError):
+            store.write_look(reading.plan.name, look)
 
 
 def read_diagnostics(store: Store, reading: Reading) -> pl.DataFrame:

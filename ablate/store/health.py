@@ -21,7 +21,7 @@ LEAST_FREE_BYTES = 2**30
 
 _LAYOUT = re.compile(
     r"store\.json"
-    r"|grids/[^/]+/(plan\.json|confirmation\.json|lock|stop|notes/[^/]+\.json)"
+    r"|grids/[^/]+/(plan\.json|confirmation\.json|lock|stop|(notes|looks)/[^/]+\.json)"
     r"|calibration/[^/]+\.json"
     r"|packs/[^/]+/(pack\.json|status\.json|(series|diagnostics)-\d+\.parquet|state-\d+.*\.safetensors)"
 )
@@ -82,6 +82,7 @@ def _check_damage(store: Store, facts: dict[str, Any]) -> Iterator[Finding]:
     for name in store.grids():
         store.confirmation(name)
         store.notes(name)
+        store.looks(name)
     store.packs()
     store.series(())
     store.diagnostics(())

@@ -72,6 +72,8 @@ class VariantRecord(Record):
     """Trainable numbers, in the first context."""
     flops: float | None = None
     """Floating-point operations of one update, in the first context; None unless the grid asks for the column."""
+    amounts: dict[str, dict[str, int]] = {}
+    """Context label -> unit -> how much of it one update consumes, as 1,024 ``characters``; empty if not known."""
     citations: tuple[str, ...] = ()
     """References of the components that differ from the base."""
 
@@ -140,6 +142,7 @@ class ReportRecord(Record):
     alpha: float = 0.05
     adjust: Literal["holm"] = "holm"
     columns: tuple[str, ...] = ()
+    noise: Literal["own", "shared"] = "own"
 
 
 class Provenance(Record):
@@ -233,6 +236,21 @@ class NoteRecord(Record):
     """The run that it is about; then `variant`, `context` and `seed` are those of the run."""
     context: str = ""
     seed: int | None = None
+
+
+class LookRecord(Record):
+    """``grids/NAME/looks/ID.json``: a report that showed tests, so that seeds added after it are not taken for planned.
+
+    Never changes; the reports of one plan are one look.
+    """
+
+    created: str
+    """UTC, ISO 8601, of the first of them."""
+    metric: MetricRecord
+    seeds: tuple[int, ...]
+    """Those of the plan."""
+    runs: tuple[str, ...]
+    """Ids of the baseline's planned runs."""
 
 
 class CalibrationRecord(Record):

@@ -5,6 +5,7 @@
       grids/NAME/plan.json              what the last `ablate run` of the grid planned
       grids/NAME/confirmation.json      what the last `ablate confirm` of the grid planned
       grids/NAME/notes/ID.json          remarks of the researcher, one file each
+      grids/NAME/looks/ID.json          reports that showed tests, one file for each set of seeds
       grids/NAME/lock                   while a driver trains it
       calibration/ID.json               the lane strategy that was the fastest for a signature on a device
       packs/ID/pack.json                one attempt to train some runs together
@@ -37,6 +38,7 @@ from .schema import (
     SERIES,
     CalibrationRecord,
     ConfirmationRecord,
+    LookRecord,
     NoteRecord,
     PackRecord,
     PackStatus,
@@ -104,6 +106,13 @@ class Store:
         path = self.grid_folder(name) / "notes" / f"{moment}-{digest(note.model_dump(), size=4)}.json"
         write_text(path, note.model_dump_json(indent=1))
 
+    def write_look(self, name: str, look: LookRecord) -> None:
+        """Record that tests were shown; the first look at a plan's seeds is kept."""
+        what = look.model_dump(include={"metric", "seeds", "runs"})
+        path = self.grid_folder(name) / "looks" / f"{digest(what, size=8)}.json"
+        if not path.exists():
+            write_text(path, look.model_dump_json(indent=1))
+
     def write_calibration(self, record: CalibrationRecord) -> None:
         """Record which strategy was the fastest."""
         path = self._calibration_path(record.signature, record.device, record.devices)
@@ -146,6 +155,12 @@ class Store:
         paths = sorted((self.grid_folder(name) / "notes").glob("*.json"))
         found = [record for path in paths if (record := self._record(path, NoteRecord))]
         return tuple(sorted(found, key=lambda note: note.created))
+
+    def looks(self, name: str) -> tuple[LookRecord, ...]:
+        """The reports of a grid that showed tests, oldest first."""
+        paths = sorted((self.grid_folder(name) / "looks").glob("*.json"))
+        found = [record for path in paths if (record := self._record(path, LookRecord))]
+        return tuple(sorted(found, key=lambda look: look.created))
 
     def calibration(self, signature: str, device: str, devices: int) -> CalibrationRecord | None:
         """What was measured for a signature on so many devices of a kind, if anything was."""

@@ -110,6 +110,23 @@ def test_cross_checks_equal_scipy_and_do_not_depend_on_the_other_rows() -> None:
     assert effects(synthetic_scores(values[:, :5]), base="base")[0].flip_p is None
 
 
+def test_q_values_and_rank_tests_are_those_of_scipy() -> None:
+    values = np.random.default_rng(5).normal(size=(1, 6, 12)) - 0.4 * np.arange(6)[:, None]
+    values[0, 3, 0] = NAN
+    found = effects(synthetic_scores(values), base="base")
+    p = [effect.p if effect.p is not None else NAN for effect in found]
+    assert [effect.q for effect in found] == pytest.approx(stats.false_discovery_control(p).tolist(), rel=1e-12)
+    for row, effect in enumerate(found, 1):
+        differences = np.array(effect.comparison.differences)
+        assert len(differences) == (11 if row == 3 else 12)
+        assert effect.rank_p == pytest.approx(stats.wilcoxon(differences).pvalue, rel=1e-9)
+    unstable = synthetic_scores(values).with_columns(
+        outcome=pl.when(pl.col("variant") == "v2").then(pl.lit("diverged")).otherwise(pl.lit("done"))
+    )
+    assert [effect.q is None for effect in effects(unstable, base="base")] == [False, True, False, False, False]
+    assert all(effect.rank_p is None for effect in effects(synthetic_scores(values[:, :, 1:9]), base="base"))
+
+
 def test_seeds_needed_is_the_smallest_number_with_the_power() -> None:
     values = np.random.default_rng(6).normal(size=(6, 6)) * 0.3 + np.array([0, 0.1, 0.2, 0.25, 0.3, 0.35])[:, None]
     found = effects(synthetic_scores(values), base="base")

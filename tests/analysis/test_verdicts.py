@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ablate.analysis import Judgement, effects, judge
 from ablate.testing.synthetic import synthetic_scores
@@ -61,7 +62,8 @@ def test_a_constant_difference_is_decided_only_by_the_sign_flip_test() -> None:
 def test_ten_seeds_and_more_say_in_how_many() -> None:
     base = list(np.linspace(1, 2, 10))
     ours = [x - 1 + 0.02 * k for k, x in enumerate(base)]
-    assert verdict(ours, base).words == "better (in 100 % of seeds)"
+    low = stats.binomtest(10, 10).proportion_ci(0.95, "wilson").low
+    assert verdict(ours, base).words == f"better (in 100 % of seeds, CI {100 * low:.0f} to 100 %)"
 
 
 def test_unpaired_is_said() -> None:

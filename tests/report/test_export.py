@@ -17,11 +17,14 @@ from polars.testing import assert_frame_equal
 from ablate.analysis import RANKING, SEED_SCORES, analyze
 from ablate.analysis.types import ClaimResult
 from ablate.report import figures
-from ablate.report.export import FORMATS, Source, export, latex, markdown
+from ablate.report.export import FORMATS, Source, export, latex, markdown, pictures
 from ablate.report.export.paper import one_line, paper
 from ablate.store import NoteRecord
 from ablate.testing.selection import with_confirmation, with_tuning
 from ablate.testing.synthetic import HOSTILE_NAMES, synthetic_results
+
+from . import studies
+from .inside import recorded
 
 
 @pytest.fixture(scope="module")
@@ -259,12 +262,33 @@ def test_pictures(source: Source, tmp_path: Path) -> None:
     one = replace_contexts(source)
     for to, head in heads.items():
         paths = written(one, to, tmp_path / to)
-        assert [path.name for path in paths] == [f"a.b-forest.{to}", f"a.b-curves.{to}"]
+        names = ("forest", "curves", "difference", "changes", "pareto", "residuals", "ranks")
+        assert [path.name for path in paths] == [f"a.b-{name}.{to}" for name in names]
         assert all(path.read_bytes().startswith(head) for path in paths)
     svg = (tmp_path / "svg/a.b-forest.svg").read_text("utf-8")
     assert "var(--" not in svg, "it stands alone"
     assert "<script" not in svg
     assert "&lt;/script&gt;" in svg
+
+
+def test_every_chart_of_the_page_is_a_picture() -> None:
+    grid = studies.full_grid()
+    recorded_too = Source(studies.read(grid), grid.plan, grid.runs, diagnostics=recorded(grid))
+    names = [name for name, _ in pictures.charts(recorded_too)]
+    factors = ["factor1", "factor2", "factor3", "interaction1", "interaction2", "interaction3"]
+    diagnostics = [f"diagnostic{place}" for place in range(1, 5)]
+    assert names == ["forest", "curves", "difference", "shares", "pareto", "residuals", "ranks", *factors, *diagnostics]
+    for _, chart in pictures.charts(recorded_too):
+        spec = chart.to_dict()
+        assert "var(--" not in json.dumps(spec)
+        assert any(spec["datasets"].values())
+    first = dict(pictures.charts(recorded_too))["diagnostic1"].to_dict()
+    assert first["layer"][0]["encoding"]["color"]["scale"]["domain"][0] == "base", "a legend says whose line it is"
+
+    tasks = synthetic_results(0, variants=3, contexts=[f"task={place}" for place in range(6)], effects=0.1)
+    every = [name for name, _ in pictures.charts(Source(studies.read(tasks), tasks.plan, tasks.runs))]
+    assert every[-2:] == ["profiles", "pairs"]
+    assert {"forest", "forest-2", "forest-6"} <= set(every)
 
 
 def replace_contexts(source: Source) -> Source:

@@ -14,14 +14,15 @@ import pytest
 
 from ablate.analysis import Analysis
 from ablate.analysis.evidence import Interaction
-from ablate.report import cost, factors, figures, packed, render, stability, studies
+from ablate.report import across, cost, factors, figures, packed, render, stability, studies
 from ablate.report.charts import bars, heat
 from ablate.store.schema import PlanRecord
 from ablate.testing.synthetic import HOSTILE_NAMES, SyntheticResults, synthetic_results
 
+from .inside import recorded
 from .samples import GENERATED
 from .studies import full_grid, read
-from .test_page import embedded
+from .test_page import embedded, number
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +202,41 @@ def test_every_state_of_a_full_grid_gives_a_page(more: dict[str, Any]) -> None:
     if "contexts" in more:
         assert "Shown for the first 6 of 8 contexts" in html
         assert len(figures.effects(analysis, results.plan, context="h")) == 3
+
+
+def test_every_section_gives_the_same_bytes_again() -> None:
+    contexts = [f"task={place}" for place in range(6)]
+    made = synthetic_results(0, variants=3, contexts=contexts, effects=0.02, seeds=10)
+    pages = {
+        render(read(made), made.plan, generated=GENERATED, diagnostics=recorded(made, steps=(500, 1000)))
+        for _ in range(2)
+    }
+    assert len(pages) == 1
+    for section in ("factors", "cost", "across", "stability", "diagnostics"):
+        assert f'<section id="{section}"' in next(iter(pages))
+
+
+def test_all_contexts_together_are_those_of_the_analysis() -> None:
+    made = synthetic_results(0, variants=8, contexts=[f"task={place}" for place in range(6)], effects=0.02)
+    analysis = read(made)
+    found, section = analysis.across, across.section(analysis, made.plan)
+    assert found is not None
+    assert section is not None
+    assert [line.variant for line in section.lines] == [row.variant for row in found.rows]
+    for line, row in zip(section.lines, found.rows, strict=True):
+        assert number(line.iqm) == pytest.approx(row.iqm, abs=0.006)
+        assert line.verdicts == f"{row.better} better, {row.worse} worse of 6"
+    points = section.profile.data["points"]
+    assert len(points) == 6 * len(found.thresholds)
+    assert [point["y"] for point in points[: len(found.thresholds)]] == pytest.approx(
+        list(found.rows[0].profile), abs=1e-6
+    )
+    assert section.duels is not None
+    cells = {(cell["row"], cell["column"]): cell["value"] for cell in section.duels.data["cells"]}
+    assert len(cells) == 7 * 6
+    for one in found.duels:
+        assert cells[one.names] == pytest.approx(one.gain, rel=1e-5)
+        assert cells[one.names[::-1]] == pytest.approx(-one.gain, rel=1e-5)
 
 
 def test_hostile_names_are_only_text_in_every_section() -> None:

@@ -36,6 +36,20 @@ function draw(id, spec) {
   return next;
 }
 
+/** Put other data into a chart that is drawn; far quicker than drawing it anew. Resolves when it is shown. */
+function refill(id, signals, datasets) {
+  const next = drawn.get(id).then(async result => {
+    if (!result) return null;
+    const { view } = result;
+    for (const [name, value] of Object.entries(signals)) view.signal(name, value);
+    for (const [name, rows] of Object.entries(datasets)) view.data(name, rows);
+    await view.runAsync();
+    return result;
+  });
+  drawn.set(id, next.catch(() => null));
+  return next;
+}
+
 /** Give every layer of a specification the same scales. */
 function setScales(spec, scales) {
   for (const layer of spec.layer) {
@@ -103,7 +117,7 @@ function field(value) {
 const toCsv = rows => rows.map(row => row.map(field).join(',')).join('\r\n') + '\r\n';
 
 const RANKING = ['context', 'variant', 'rank', 'rank_low', 'rank_high', 'verdict', 'words', 'could_be_best', 'mean', 'sd',
-  'n', 'improvement', 'low', 'high', 'p', 'p_holm', 'wins', 'paired', 'done', 'diverged', 'failed', 'missing',
+  'n', 'improvement', 'low', 'high', 'p', 'p_holm', 'q', 'wins', 'paired', 'done', 'diverged', 'failed', 'missing',
   'parameters', 'step_ms', 'published'];
 
 const rankingCsv = rows => toCsv([RANKING, ...rows.map(row => RANKING.map(name => {
@@ -119,9 +133,9 @@ function scoresCsv() {
 
 function curvesCsv() {
   const rows = [['metric', 'context', 'variant', 'seed', 'step', 'value']];
-  for (const panel of data.curves.panels.map(unpacked)) {
-    for (const [index, series] of Object.entries(panel.series)) {
-      for (const [seed, values] of Object.entries(series.runs)) {
+  for (const panel of data.curves.panels) {
+    for (const index of Object.keys(panel.series)) {
+      for (const [seed, values] of Object.entries(seriesOf(panel, index).runs)) {
         values.forEach((value, place) => {
           if (value !== null) {
             rows.push([panel.metric, panel.context, data.curves.variants[index], Number(seed), panel.steps[place], value]);

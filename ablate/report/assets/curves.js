@@ -1,5 +1,6 @@
 // Curves of the chosen variants, and their paired differences from the baseline.
 const curves = data.curves;
+const numberOf = new Map(curves ? curves.variants.map((variant, index) => [variant, index]) : []);
 const chosen = [];
 const state = { metric: curves && curves.metrics[0], context: curves && curves.contexts[0] };
 
@@ -21,18 +22,19 @@ function unpackedLine([offset, length, low, high]) {
   });
 }
 
-/** A panel with its curves as lists of numbers. */
-function unpacked(panel) {
-  if (!panel || !numbers) return panel;
-  if (!whole.has(panel)) {
-    const each = (some, make) => Object.fromEntries(Object.entries(some).map(([name, value]) => [name, make(value)]));
-    const part = source => ({
-      ...each(source, value => value), ...(source.runs && { runs: each(source.runs, unpackedLine) }),
-      ...(source.mean && { mean: unpackedLine(source.mean), low: unpackedLine(source.low), high: unpackedLine(source.high) }),
+/** The curves of one variant in a panel, as lists of numbers. */
+function seriesOf(panel, index) {
+  const source = panel.series[index];
+  if (!source || !numbers) return source;
+  if (!whole.has(source)) {
+    const part = packed => ({
+      ...packed,
+      ...(packed.runs && { runs: Object.fromEntries(Object.entries(packed.runs).map(([seed, line]) => [seed, unpackedLine(line)])) }),
+      ...(packed.mean && { mean: unpackedLine(packed.mean), low: unpackedLine(packed.low), high: unpackedLine(packed.high) }),
     });
-    whole.set(panel, { ...panel, series: each(panel.series, source => ({ ...part(source), apart: part(source.apart) })) });
+    whole.set(source, { ...part(source), apart: part(source.apart) });
   }
-  return whole.get(panel);
+  return whole.get(source);
 }
 
 const isBase = index => curves.variants[index] === curves.baseline;
@@ -67,36 +69,56 @@ function figure(value) {
   return Number(value).toPrecision(4).replace('-', '\u2212');
 }
 
+/** What the x axis counts: steps, or something of which a variant has so much in every step. */
+const axisNow = () => curves.axes[Number(one('#x-axis').value)];
+const perStep = index => (axisNow().each ? axisNow().each[state.context][index] : 1);
+
+/** Means of the values around each, as many before as after it: at the ends fewer, so that both ends stay. */
+function smoothed(values, share) {
+  const reach = Math.max(1, Math.round(share * values.length / 2));
+  return values.map((value, place) => {
+    const side = Math.min(reach, place, values.length - 1 - place);
+    const around = values.slice(place - side, place + side + 1).filter(item => item !== null);
+    return value === null ? null : around.reduce((sum, item) => sum + item, 0) / around.length;
+  });
+}
+
 /** Rows of the named data for one panel; `apart` takes the differences from the baseline. */
 function curveRows(apart, logX, logY) {
   const out = { bands: [], seeds: [], means: [], points: [], labels: [], zero: [] };
-  const panel = unpacked(curves.panels.find(item => item.metric === state.metric && item.context === state.context));
+  const panel = curves.panels.find(item => item.metric === state.metric && item.context === state.context);
   if (!panel) return out;
+  const share = Number(one('#smooth').value);
   const fits = (step, ...values) => (!logX || step > 0) && values.every(y => y !== null && y !== undefined && (!logY || y > 0));
   for (const index of chosen) {
-    const series = panel.series[index];
-    if (!series || (apart && isBase(index))) continue;
+    const series = seriesOf(panel, index);
+    const scale = perStep(index);
+    if (!series || !scale || (apart && isBase(index))) continue;
     const source = apart ? series.apart : series;
     const base = { v: curves.variants[index], name: curves.names[index], c: colorOf(index), dash: dashOf(index) };
     const runs = Object.entries(source.runs || {});
     const seedCount = Object.keys(series.runs).length;
     let last = null;
-    const line = (target, values, run, text) => values.forEach((y, place) => {
-      const s = panel.steps[place];
-      if (!fits(s, y)) return;
-      const row = { ...base, s, y, run: `${index} ${run}` };
-      target.push(row);
-      if (text) {
-        last = { ...row, text: text(place, y) };
-        out.points.push(last);
-      }
-    });
+    const line = (target, values, run, text) => {
+      const smooth = share && target === out.means ? smoothed(values, share) : values;
+      values.forEach((y, place) => {
+        const step = panel.steps[place];
+        if (!fits(step, y)) return;
+        const row = { ...base, s: step * scale, step, y, run: `${index} ${run}` };
+        target.push({ ...row, y: smooth[place] });
+        if (smooth !== values) out.seeds.push({ ...row, run: row.run + ' as recorded' });
+        if (text) {
+          last = { ...row, text: text(place, y) };
+          out.points.push(last);
+        }
+      });
+    };
     if (source.mean) {
       line(out.means, source.mean, 'mean', (place, y) =>
         `${figure(y)} [${figure(source.low[place])}, ${figure(source.high[place])}], mean of ${seedCount} seeds`);
       source.low.forEach((low, place) => {
         if (fits(panel.steps[place], low, source.high[place])) {
-          out.bands.push({ ...base, s: panel.steps[place], y: low, y2: source.high[place] });
+          out.bands.push({ ...base, s: panel.steps[place] * scale, y: low, y2: source.high[place] });
         }
       });
     }
@@ -111,8 +133,11 @@ function curveRows(apart, logX, logY) {
     if (last) out.labels.push(last);
   }
   if (apart) {
-    const steps = panel.steps.filter(step => !logX || step > 0);
-    if (steps.length) out.zero = [{ s: steps[0], y: 0 }, { s: steps[steps.length - 1], y: 0 }];
+    const drawnRows = [...out.means, ...out.seeds].map(row => row.s);
+    const steps = drawnRows.length ? drawnRows : panel.steps.filter(step => !logX || step > 0);
+    let ends = [Infinity, -Infinity];
+    for (const step of steps) ends = [Math.min(ends[0], step), Math.max(ends[1], step)];
+    if (steps.length) out.zero = ends.map(s => ({ s, y: 0 }));
   }
   return out;
 }
@@ -177,26 +202,46 @@ function spread(labels, y, logY, height) {
   return places.map(({ label, at }) => ({ ...label, y: down(up(y[0]) + span * (1 - at / height)) }));
 }
 
-function panelSpec(source, apart) {
+/** What a panel shows now: its data, the ends of its axes, and how to make its specification. */
+function panelOf(source, apart) {
   const logX = one('#log-x').checked;
   const logY = !apart && one('#log-y').checked;
   const rows = curveRows(apart, logX, logY);
   const { x, y, cut } = domains(rows, logX, logY, Number(one('#fit').value));
   one(apart ? '#difference-cut' : '#curve-cut').hidden = !cut;
-  const spec = clone(source);
-  const plain = { nice: false, zero: false };
-  setScales(spec, {
-    x: logX ? { type: 'log', domain: x, nice: false } : { ...plain, domain: x },
-    y: logY ? { type: 'log', domain: y, nice: false } : { ...plain, domain: y },
+  rows.labels = narrow.matches ? [] : spread(rows.labels.map(row => ({ ...row, s: x[1] })), y, logY, source.height);
+  if (!apart) delete rows.zero;
+  const signals = { x0: x[0], x1: x[1], y0: y[0], y1: y[1], focus: '' };
+  const scale = (log, name) => ({
+    ...(log ? { type: 'log' } : { zero: false }), nice: false, domain: [{ expr: name + '0' }, { expr: name + '1' }],
   });
-  rows.labels = narrow.matches ? [] : spread(rows.labels.map(row => ({ ...row, s: x[1] })), y, logY, spec.height);
-  for (const layer of spec.layer) {
-    if (layer.encoding && layer.encoding.x && layer.encoding.x.axis) {
-      Object.assign(layer.encoding.x.axis, { format: x[1] < 10000 ? ',d' : '~s', tickCount: narrow.matches ? 4 : 6 });
+  const make = () => {
+    const spec = clone(source);
+    const ends = Object.entries(signals).map(([name, value]) => ({ name, value }));
+    spec.params = [...spec.params.filter(param => !(param.name in signals)), ...ends];
+    setScales(spec, { x: scale(logX, 'x'), y: scale(logY, 'y') });
+    for (const layer of spec.layer) {
+      const axis = layer.encoding && layer.encoding.x && layer.encoding.x.axis;
+      if (!axis) continue;
+      delete axis.format;
+      axis.labelExpr = "format(datum.value, x1 < 10 ? '~g' : x1 < 10000 ? ',d' : '~s')";
+      axis.title = axisNow().title;
+      axis.tickCount = narrow.matches ? 4 : 6;
     }
-  }
-  spec.datasets = rows;
-  return spec;
+    spec.datasets = rows;
+    return spec;
+  };
+  return { rows, signals, make, look: [logX, logY, narrow.matches, axisNow().title].join() };
+}
+
+const looks = new Map();
+
+/** Draw a panel, or only put other data into it where its axes are of the same kind as before. */
+function showPanel(id, source, apart) {
+  const panel = panelOf(source, apart);
+  if (looks.get(id) === panel.look) return refill(id, panel.signals, panel.rows);
+  looks.set(id, panel.look);
+  return draw(id, panel.make());
 }
 
 function drawCurves() {
@@ -204,10 +249,10 @@ function drawCurves() {
   const primary = state.metric === data.metric.name;
   one('#curve-caption').textContent = state.metric;
   one('#difference-caption').textContent = primary
-    ? `Improvement of ${state.metric} over ${curves.baseline.slice(0, 60)}, same seed; positive is better`
-    : `Difference of ${state.metric} from ${curves.baseline.slice(0, 60)}, same seed`;
+    ? `Improvement of ${state.metric} over ${curves.baseline.slice(0, 60)}, same seed and step; positive is better`
+    : `Difference of ${state.metric} from ${curves.baseline.slice(0, 60)}, same seed and step`;
   drawChips();
-  return Promise.all([draw('curve', panelSpec(curves.spec, false)), draw('difference', panelSpec(curves.difference, true))]);
+  return Promise.all([showPanel('curve', curves.spec, false), showPanel('difference', curves.difference, true)]);
 }
 
 function focusOn(variant) {
@@ -242,11 +287,12 @@ function drawChips() {
     if (again) again.focus();
   }
   for (const row of rows) {
-    const index = curves.variants.indexOf(data.ranking[Number(row.dataset.row)].variant);
+    const index = numberOf.get(data.ranking[Number(row.dataset.row)].variant);
     const on = chosen.includes(index);
     const button = one('button.pick', row);
-    button.setAttribute('aria-pressed', String(on));
-    button.style.setProperty('--swatch', on ? colorOf(index) : '');
+    const color = on ? colorOf(index) : '';
+    if (button.getAttribute('aria-pressed') !== String(on)) button.setAttribute('aria-pressed', String(on));
+    if (button.style.getPropertyValue('--swatch') !== color) button.style.setProperty('--swatch', color);
   }
 }
 
@@ -274,5 +320,5 @@ if (curves) {
   }
   one('#metric').addEventListener('change', event => { state.metric = event.target.value; drawCurves(); });
   one('#context').addEventListener('change', event => { state.context = event.target.value; drawCurves(); });
-  for (const id of ['log-x', 'log-y', 'fit']) one('#' + id).addEventListener('change', drawCurves);
+  for (const id of ['log-x', 'log-y', 'fit', 'x-axis', 'smooth']) one('#' + id).addEventListener('change', drawCurves);
 }

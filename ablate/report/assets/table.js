@@ -47,15 +47,38 @@ const filter = one('#filter');
 const texts = new Map(rows.map(row => [row, ['.variant', '.verdict'].map(name => one(name, row).textContent).join(' ').toLowerCase()]));
 const others = rows.filter(row => !isBaseline(row));
 
+const tierChips = all('.tiers [data-kind]');
+const pressed = kind => tierChips
+  .filter(chip => chip.dataset.kind === kind && chip.getAttribute('aria-pressed') === 'true')
+  .map(chip => chip.dataset.value);
+
 function applyFilter() {
   const wanted = filter.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-  for (const row of others) row.hidden = !wanted.every(word => texts.get(row).includes(word));
+  const tiers = pressed('tier');
+  const paths = pressed('path');
+  const some = wanted.length + tiers.length + paths.length > 0;
+  for (const row of others) {
+    const record = data.ranking[Number(row.dataset.row)];
+    row.hidden = !(wanted.every(word => texts.get(row).includes(word))
+      && (!tiers.length || tiers.includes(record.verdict) || (record.could_be_best && tiers.includes('could be best')))
+      && (!paths.length || paths.some(path => path in record.changes)));
+  }
   const left = others.filter(row => !row.hidden).length;
-  one('#count').textContent = wanted.length ? `${left} of ${others.length}` : '';
+  one('#count').textContent = some ? `${left} of ${others.length}` : '';
   one('#no-match').hidden = left > 0 || others.length === 0;
-  if (wanted.length) say(`${left} of ${others.length} variants`);
+  if (some) say(`${left} of ${others.length} variants`);
   orderForests();
 }
+
+for (const chip of tierChips) {
+  chip.addEventListener('click', () => {
+    chip.setAttribute('aria-pressed', String(chip.getAttribute('aria-pressed') !== 'true'));
+    applyFilter();
+  });
+}
+
+const withQ = one('#show-q');
+withQ.addEventListener('change', () => ranking.classList.toggle('no-q', !withQ.checked));
 
 let waiting = 0;
 filter.addEventListener('input', () => {
@@ -71,7 +94,8 @@ filter.addEventListener('keydown', event => {
 
 /** The rows that are shown, as texts: titles, which columns are numbers, and cells. */
 function cells() {
-  const heads = all('th[data-column]', ranking).filter(head => head.dataset.column !== 'seeds');
+  const heads = all('th[data-column]', ranking)
+    .filter(head => head.dataset.column !== 'seeds' && (withQ.checked || head.dataset.column !== 'q'));
   const contexts = ranking.tBodies.length > 1;
   const title = head => {
     const note = one('small', head);

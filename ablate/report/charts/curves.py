@@ -94,7 +94,7 @@ def layers(*, zero: bool) -> list[alt.Chart]:
             y=y,
             tooltip=[
                 alt.Tooltip("name:N", title="variant"),
-                alt.Tooltip("s:Q", title="step", format=",d"),
+                alt.Tooltip("step:Q", title="step", format=",d"),
                 alt.Tooltip("text:N", title="value"),
             ],
         )

@@ -77,7 +77,7 @@ def _add(data: dict[str, Rows], look: dict[str, Any], runs: pl.DataFrame, means:
 
     def line(target: str, run: str, frame: pl.DataFrame, column: str) -> None:
         rows = [
-            look | {"s": step, "y": rounded(value, 7), "run": f"{look['v']} {run}"}
+            look | {"s": step, "step": step, "y": rounded(value, 7), "run": f"{look['v']} {run}"}
             for step, value in frame.select("step", column).drop_nulls().sort("step").rows()
         ]
         data[target] += rows

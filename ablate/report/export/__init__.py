@@ -19,6 +19,8 @@ class Source:
     runs: pl.DataFrame
     """How the runs that rank ended, schema ``RUNS``."""
     notes: tuple[NoteRecord, ...] = ()
+    diagnostics: pl.DataFrame | None = None
+    """What they recorded from inside their networks, for pictures; see `ablate.analysis.seed_means`."""
 
 
 Writer = Callable[[Source, Path], "tuple[Path, ...]"]

@@ -60,10 +60,12 @@ def paper(analysis: Analysis, plan: PlanRecord) -> Paper:
         Head("n"),
         *([Head("Published")] if published else []),
     ]
+    shared = any(row.shared for row in analysis.ranking)
+    test = "contrast with a noise that all variants share" if shared else "paired t test"
     better = "higher" if plan.metric.goal == "maximize" else "lower"
     note = (
         f"\u0394: paired difference from the baseline, positive is better ({better} {plan.metric.name}). n: seeds "
-        "behind it. p: paired t test, Holm-adjusted. Rank: by mean, with the ranks that the data cannot rule out."
+        f"behind it. p: {test}, Holm-adjusted. Rank: by mean, with the ranks that the data cannot rule out."
     )
     parts = tuple(Part(context, _rows(rows, published=published)) for context, rows in table.contexts(analysis) if rows)
     claims = tuple(ClaimResult(one.text, one.verdict, typeset(one.evidence)) for one in analysis.claims)
