@@ -347,7 +347,7 @@ class Executable:
         )
         in_shardings = (self.source.whole, *[self.source.split] * split)
         jitted = jax.jit(sharded, donate_argnums=donate, in_shardings=in_shardings)
-        return compile_once(jitted.lower(self.source.shapes, *shapes), options)
+        return compile_once(jitted.lower(self.source.shapes, *shapes), options, self.devices)
 
 
 def executable_for(

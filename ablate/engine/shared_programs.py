@@ -20,10 +20,19 @@ _found: OrderedDict[Hashable, Future[jax.stages.Compiled]] = OrderedDict()
 _lock = threading.Lock()
 
 
-def compile_once(lowered: jax.stages.Lowered, options: Mapping[str, Any] | None = None) -> jax.stages.Compiled:
-    """Compile, or give what was compiled, or is being compiled, from the same text, trees and options."""
+def compile_once(
+    lowered: jax.stages.Lowered, options: Mapping[str, Any] | None = None, devices: tuple[jax.Device, ...] = ()
+) -> jax.stages.Compiled:
+    """Compile, or give what was compiled, or is being compiled, from the same text for the same arguments.
+
+    Args:
+        lowered: the program. Its text leaves out what it does not use, of which the arguments may differ all the same.
+        options: of XLA.
+        devices: where it will run.
+    """
     text = hashlib.blake2b(lowered.as_text().encode(), digest_size=16).digest()
-    key = text, lowered.in_tree, lowered.out_tree, tuple(sorted((options or {}).items()))
+    arguments = tuple(map(repr, jax.tree.leaves(lowered.args_info)))
+    key = text, arguments, lowered.in_tree, lowered.out_tree, tuple(sorted((options or {}).items())), devices
     with _lock:
         future = _found.get(key)
         is_first = future is None

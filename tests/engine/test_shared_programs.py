@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from ablate.engine import shared_programs
@@ -29,6 +30,14 @@ def test_what_draws_the_first_weights_is_no_reason_to_compile_the_updates_again(
     assert one._advance is other._advance
     assert one._init is not other._init
     assert executable_for(shared(model__activation="tanh"), 2, "map")._advance is not one._advance
+
+
+def test_data_of_another_size_is_another_program_even_where_nothing_reads_it() -> None:
+    """The first weights do not depend on the data, so the texts of the two initialisations are equal."""
+    for points in (64, 96):
+        executable = executable_for(shared(problem__points=points), 2, "map")
+        rows = np.full((2, executable.signature.structure.num_leaves), 0.01, np.float32)
+        assert executable.init(rows, np.zeros(2, np.int32)).step.tolist() == [0, 0]
 
 
 def test_threads_that_ask_at_the_same_time_compile_once(monkeypatch: pytest.MonkeyPatch) -> None:
