@@ -9,9 +9,15 @@ import hashlib
 import os
 import platform
 import stat
+import threading
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import jax
 
 VARIABLE = "ABLATE_CACHE_DIR"
 """Environment variable with another place for the cache, or ``off``."""
@@ -50,6 +56,22 @@ def use_compile_cache() -> Path | None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     reset_cache()  # JAX looks at the settings only once, and something small may have been compiled already
     return folder
+
+
+def compile_in_turn(lowered: "jax.stages.Lowered", options: Mapping[str, Any] | None = None) -> "jax.stages.Compiled":
+    """Compile. A thread that compiles the same text as another waits for it, and loads what that one kept.
+
+    Signatures that differ only in what draws the first weights train by the same program, and packs that follow each
+    other are compiled at the same time. What is shared is machine code in the cache, never a program: the same text may
+    call back into different Python functions.
+    """
+    text = hashlib.blake2b(lowered.as_text().encode(), digest_size=8).digest()
+    with _turns[int.from_bytes(text, "big") % len(_turns)]:
+        return lowered.compile(dict(options) if options else None)
+
+
+_turns = tuple(threading.Lock() for _ in range(64))
+"""By text. Other texts that share a lock wait for nothing now and then, which costs time and never a result."""
 
 
 def _is_private(folder: Path) -> bool:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ablate.systems import Signature, root
 
-from .shared_programs import compile_once
+from .compile_cache import compile_in_turn
 from .source import AXIS, Source, source_for
 
 Strategy = Literal["vmap", "map", "map:8"]
@@ -347,7 +347,7 @@ class Executable:
         )
         in_shardings = (self.source.whole, *[self.source.split] * split)
         jitted = jax.jit(sharded, donate_argnums=donate, in_shardings=in_shardings)
-        return compile_once(jitted.lower(self.source.shapes, *shapes), options, self.devices)
+        return compile_in_turn(jitted.lower(self.source.shapes, *shapes), options)
 
 
 def executable_for(

@@ -13,7 +13,6 @@ from ablate.systems import Signature
 from .compile_cache import use_compile_cache
 from .executable import FEW_PARAMETERS, Executable, Strategy, executable_for
 from .job import LaneStrategy, lane_strategy
-from .shared_programs import forget_shared
 
 MOST_PROGRAMS = 4
 """Compiled programs that a worker keeps, with their data; packs of one signature follow each other."""
@@ -96,7 +95,6 @@ def forget_programs() -> None:
     """Drop every program of this process."""
     _programs.clear()
     _ahead.clear()
-    forget_shared()
 
 
 def _key(executable: Executable) -> _Key:
