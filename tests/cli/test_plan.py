@@ -84,7 +84,9 @@ def test_compile_warns_of_what_does_not_fit_or_compile() -> None:
     assert code == 1, "a program that does not compile"
     assert "2 GB" in next(line for line in out.splitlines() if "activation=tanh" in line and "compiling" not in line)
     assert "FLOP/update" in out
-    assert "needs about 2 GB of the 1 GB that it may use of a device; smaller batches" in out
+    needs = "needs about 2 GB of the 1 GB that it may use of a device; "
+    assert f"{needs}run: {{lanes: map}}, or smaller batches" in out
+    assert f"{needs}smaller batches" in run_main(["plan", "grid.yaml", "run.lanes=map", "--compile"])[0]
     assert "pack 0 (base, lr=1e30) does not compile: OSError: no disk today (at bad.py:3, in build)" in out
     assert sum(line.count("2.5 s") for line in out.splitlines()) == 1, "one row per program that compiles"
 
