@@ -17,9 +17,10 @@ from ablate.store import PackRecord, PackWriter, Store, provenance
 from ablate.systems import PROGRAMS, hyper, signature
 
 from . import checkpoint
+from .compaction import spread, target
 from .executable import Executable, Lanes, Report
 from .job import LaneStrategy, PackJob, PackReport, Phase, lane_strategy
-from .programs import calibrated, compile_ahead, compiled, forget_programs, is_compiled
+from .programs import calibrated, compile_ahead, forget_programs
 from .raised import in_short, is_out_of_memory
 from .readings import readings
 from .recorder import Recorder, Snapshot
@@ -34,8 +35,6 @@ MOST_CALLS = 8
 """Calls that wait for the devices at a time."""
 FILLED_TOGETHER = 8
 """Lanes wait for a new run until this part (one in 8) of the pack is free."""
-WORTH_COMPACTING = 2.0
-"""How many times the compilation a narrower program must save before a pack changes to it."""
 
 
 def train(job: PackJob) -> Iterator[PackReport]:
@@ -288,43 +287,25 @@ class _Pack:
         return self.executable.place(checkpoint.from_host(host, like=fresh))
 
     def _compact(self) -> None:
-        """Bring the lanes that still train together: evenly over the devices, and in a narrower program if that pays.
-
-        Under ``map`` an idle lane costs nothing, but the device with the most living lanes is the one that all wait
-        for. Under ``vmap`` on a CPU the cost grows with the width.
-        """
-        old = self.executable
+        """Bring the lanes that still train together, where `compaction.target` says that it pays."""
         alive = [row for row, run in enumerate(self.slots) if run and run.status is None]
-        devices, target = len(old.devices), old
-        if old.strategy == "map":
-            per_device = old.width // devices
-            busiest = max(sum(row // per_device == device for row in alive) for device in range(devices))
-            if busiest <= -(-len(alive) // devices):
-                return
-        else:
-            lanes = 1 << (len(alive) - 1).bit_length()
-            if old.devices[0].platform != "cpu" or lanes > old.width // 2 or lanes < devices:
-                return
-            left = max(run.job.steps - run.step for run in self.slots if run and run.status is None)
-            saved = left * statistics.median(self._step_seconds or [0.0]) * (1 - lanes / old.width)
-            cost = 0.0 if is_compiled(old.signature, lanes, old.strategy) else self.compile_seconds
-            if saved < WORTH_COMPACTING * cost or not self._step_seconds:
-                return
-            found = compiled(old.signature, lanes, old.strategy)
-            target = found.executable
+        left = max(run.job.steps - run.step for run in self.slots if run and run.status is None)
+        pace = statistics.median(self._step_seconds) if self._step_seconds else None
+        found = target(self.executable, alive, left=left, step_seconds=pace, compile_seconds=self.compile_seconds)
+        if found is None:
+            return
+        if found.executable is not self.executable:
             self.compile_seconds += found.seconds
             self.waited += found.waited
             self._step_seconds.clear()
         self._save_ended()
-        per_device = target.width // len(target.devices)
-        order = np.full(target.width, alive[0])
-        slots: list[Run | None] = [None] * target.width
-        for place, row in enumerate(alive):
-            new = place % len(target.devices) * per_device + place // len(target.devices)
-            order[new], slots[new] = row, self.slots[row]
-        self.state = target.gather(self.state, order)
-        self.hyper, self.seeds, self.slots = self.hyper[order], self.seeds[order], slots
-        self.executable = target
+        order = np.full(found.executable.width, alive[0])
+        places: list[Run | None] = [None] * found.executable.width
+        for row, new in zip(alive, spread(len(alive), found.executable), strict=True):
+            order[new], places[new] = row, self.slots[row]
+        self.state = found.executable.gather(self.state, order)
+        self.hyper, self.seeds, self.slots = self.hyper[order], self.seeds[order], places
+        self.executable = found.executable
 
     # --- pacing and saving -------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ablate.engine import PackJob, executable, programs
+from ablate.engine import PackJob, compaction, executable, programs
 from ablate.engine import pack as pack_module
 from ablate.engine.executable import Executable
 from ablate.engine.pack import train
@@ -95,7 +95,7 @@ def test_lanes_come_together_when_many_have_ended(make_job: MakeJob, monkeypatch
     assert ours.equals(series(alone))
 
     widths.clear()
-    monkeypatch.setattr(pack_module, "WORTH_COMPACTING", 0.0)
+    monkeypatch.setattr(compaction, "WORTH_COMPACTING", 0.0)
     batched = make_job(configs(*rates), store="vmap", strategy="vmap", steps=40)
     finish(batched)
     assert [width for width, _ in widths] == [4]
