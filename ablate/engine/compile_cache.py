@@ -58,6 +58,10 @@ def use_compile_cache() -> Path | None:
     return folder
 
 
+_turns = tuple(threading.Lock() for _ in range(64))
+"""By text. Other texts that share a lock wait for nothing now and then, which costs time and never a result."""
+
+
 def compile_in_turn(lowered: "jax.stages.Lowered", options: Mapping[str, Any] | None = None) -> "jax.stages.Compiled":
     """Compile. A thread that compiles the same text as another waits for it, and loads what that one kept.
 
@@ -68,10 +72,6 @@ def compile_in_turn(lowered: "jax.stages.Lowered", options: Mapping[str, Any] | 
     text = hashlib.blake2b(lowered.as_text().encode(), digest_size=8).digest()
     with _turns[int.from_bytes(text, "big") % len(_turns)]:
         return lowered.compile(dict(options) if options else None)
-
-
-_turns = tuple(threading.Lock() for _ in range(64))
-"""By text. Other texts that share a lock wait for nothing now and then, which costs time and never a result."""
 
 
 def _is_private(folder: Path) -> bool:

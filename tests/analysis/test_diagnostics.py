@@ -6,25 +6,13 @@ import numpy as np
 import polars as pl
 
 from ablate.analysis import SEED_MEANS, last_of_first_seed, seed_means
+from tests.report.inside import RECORDED
 
-FOUND = pl.Schema(
-    {
-        "variant": pl.String(),
-        "context": pl.String(),
-        "seed": pl.Int64(),
-        "step": pl.Int64(),
-        "diagnostic": pl.String(),
-        "quantity": pl.String(),
-        "layer": pl.String(),
-        "values": pl.List(pl.Float32()),
-        "text": pl.String(),
-    }
-)
 Row = tuple[str, str, int, int, str, str, str, Sequence[float], str | None]
 
 
 def frame(rows: Sequence[Row]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=FOUND, orient="row")
+    return pl.DataFrame(rows, schema=RECORDED, orient="row")
 
 
 def test_means_are_those_of_the_seeds_place_by_place() -> None:
