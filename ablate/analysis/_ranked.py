@@ -85,6 +85,7 @@ def ranked(
                 flops=record.flops,
                 q=None if effect is None else effect.q,
                 shared=effect is not None and effect.shared,
+                test=None if effect is None else effect.test,
                 step_ms=pace.get(key),
                 reference=published.get(place.variant),
             )

@@ -28,8 +28,9 @@ def percent(share: float) -> str:
 
 
 def interval_text(interval: Interval) -> str:
-    """``95 % CI 0.012 to 0.030``."""
-    return f"{percent(interval.level)} CI {number(interval.low)} to {number(interval.high)}"
+    """``95 % CI 0.012 to 0.030``, or ``95 % simultaneous CI ...``."""
+    kind = "simultaneous CI" if interval.simultaneous else "CI"
+    return f"{percent(interval.level)} {kind} {number(interval.low)} to {number(interval.high)}"
 
 
 def plural(count: int, word: str) -> str:

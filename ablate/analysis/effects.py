@@ -11,12 +11,13 @@ from scipy import stats
 
 from ablate.core import Goal
 
+from ._dunnett import Joint, dunnett, unpaired_noise
 from ._holm import holm
 from ._statsmodels import seeds_needed
 from ._table import Floats, ScoreTable
 from .compare import Comparison, compare
 from .shared import shared_noise, with_shared_noise
-from .types import Interval
+from .types import Interval, Test
 
 Noise = Literal["own", "shared"]
 
@@ -37,8 +38,9 @@ class Effect:
     p: float | None
     """Unadjusted; None below three seeds, and for a variant with a diverged run."""
     p_adjusted: float | None
+    """Of Holm's procedure, or of Dunnett's test."""
     level: float
-    """The level that Holm's procedure demands of this p value, given the others."""
+    """The level that Holm's procedure demands of `p`, given the others; that Dunnett's test does, where it is made."""
     diverged: int
     """Runs of this variant that diverged."""
     needed: int | None
@@ -56,6 +58,8 @@ class Effect:
     """Smallest false discovery rate at which it would be found (Benjamini and Hochberg over the same family)."""
     shared: bool = False
     """Whether interval and p value rest on a noise that several variants share; see `ablate.analysis.shared`."""
+    test: Test | None = None
+    """Where the p values come from; None without any."""
 
 
 def effects(
@@ -80,7 +84,9 @@ def effects(
         alpha: Family-wise level of the tests, and one minus the level of the intervals.
         margin: Smallest difference that matters, in metric units.
         noise: ``own``: each variant is tested by its own noise; ``shared``: by that of all variants together, where
-            they look alike enough (`shared_noise`), and by its own elsewhere.
+            they look alike enough (`shared_noise`), and by its own elsewhere. In a context in which no variant has
+            two seeds in common with the baseline this is Dunnett's test (`unpaired_noise`), whose p values allow for
+            all variants by themselves; else Welch's test and Holm's correction stay.
 
     Returns:
         One effect per context and non-baseline variant, in the order of their first rows.
@@ -95,7 +101,11 @@ def effects(
     theirs = np.broadcast_to(baseline, values.shape).reshape(-1, seeds)
     found = compare(values.reshape(-1, seeds), theirs, goal=goal, alpha=alpha, margin=margin)
 
-    sharing = _share(found, table, others, scores, base, alpha, margin) if noise == "shared" else set()
+    sharing: set[int] = set()
+    joint: dict[int, Joint] = {}
+    if noise == "shared":
+        joint = _jointly(found, table, others, scores, base, goal, alpha, margin)
+        sharing = _share(found, table, others, scores, base, alpha, margin) | set(joint)
     diverged = table.diverged[:, others].reshape(-1)
     p = np.array([np.nan if item.p is None else item.p for item in found])
     p[diverged > 0] = np.nan
@@ -103,7 +113,9 @@ def effects(
     adjusted = holm(by_context)
     rejected = (adjusted < alpha).sum(axis=1, keepdims=True)
     level = np.broadcast_to(alpha / np.maximum(1, count - rejected), by_context.shape).reshape(-1)
-    adjusted = adjusted.reshape(-1)
+    adjusted, level = adjusted.reshape(-1), level.copy()
+    for row, test in joint.items():
+        adjusted[row], level[row] = test.p, test.level
 
     needed = seeds_needed(_standardized(found, contexts), level)
     beyond = _noise_floor(values, baseline, alpha / max(1, count)).reshape(-1)
@@ -125,6 +137,7 @@ def effects(
             rank_p=ranks.get(row),
             q=None if np.isnan(rates[row]) else float(rates[row]),
             shared=row in sharing,
+            test=None if np.isnan(p[row]) else _test_of(found[row], row in sharing),
         )
         for row in range(len(found))
     )
@@ -151,6 +164,39 @@ def _share(
                 found[row] = item
             sharing |= set(rows)
     return sharing
+
+
+def _jointly(
+    found: list[Comparison],
+    table: ScoreTable,
+    others: list[int],
+    scores: pl.DataFrame,
+    base: str,
+    goal: Goal,
+    alpha: float,
+    margin: float | None,
+) -> dict[int, Joint]:
+    """Test the contexts without pairs jointly, where the scores allow it: row -> what Dunnett's test says of it."""
+    joint: dict[int, Joint] = {}
+    for context, noise in unpaired_noise(scores, base=base).items():
+        if noise.problem:
+            continue
+        start = table.contexts.index(context) * len(others)
+        rows = {table.variants[other]: start + at for at, other in enumerate(others)}
+        items = {variant: found[row] for variant, row in rows.items()}
+        made = dunnett(table, context, items, noise, goal=goal, alpha=alpha, margin=margin)
+        for variant, test in made.items():
+            found[rows[variant]] = test.comparison
+            joint[rows[variant]] = test
+    return joint
+
+
+def _test_of(item: Comparison, shared: bool) -> Test:
+    if item.shape != "varied":
+        return "sign-flip"
+    if item.paired:
+        return "shared noise" if shared else "paired t"
+    return "Dunnett" if shared else "Welch"
 
 
 def _standardized(found: list[Comparison], contexts: int) -> Floats:

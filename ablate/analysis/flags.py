@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from ._dunnett import MOST, UnpairedNoise, unpaired_noise
 from ._edges import edge_flags
 from ._fairness import provenance_flags, size_flags
 from ._selection import selection_flags
@@ -213,10 +214,13 @@ def _shared(study: Study) -> Iterator[Flag]:
     if study.plan.report.noise != "shared":
         return
     fits = shared_noise(study.scores, base=study.base)
+    apart = unpaired_noise(study.scores, base=study.base)
     for context in study.plan.contexts:
         noise = fits.get(context)
         inside = f" in {context}" if len(study.plan.contexts) > 1 else ""
-        if noise is None:
+        if context in apart:
+            yield _unpaired(study, apart[context], inside)
+        elif noise is None:
             detail = f"it takes {FEWEST} variants with two common seeds{inside}; each is tested by its own noise"
             yield Flag("note", "No noise to share", detail)
         elif not noise.passes:
@@ -234,6 +238,30 @@ def _shared(study: Study) -> Iterator[Flag]:
                 "truly noisier than the others would be called different too often"
             )
             yield Flag("note", "Noise shared by all variants", detail)
+
+
+def _unpaired(study: Study, noise: UnpairedNoise, inside: str) -> Flag:
+    """The same where no variant shares seeds with the baseline: Dunnett's test, or why not."""
+    welch = "Welch's test and Holm's correction stay"
+    if noise.problem == "noise":
+        detail = (
+            f"{noise.noisiest} scatters {np.sqrt(noise.ratio):.2g} times as much as the median variant{inside}, more "
+            f"than chance allows ({np.sqrt(noise.bound):.2g}): {welch}"
+        )
+    elif noise.problem == "seeds":
+        detail = (
+            f"the variants{inside} share no seeds with the base, but with each other, and their scores of one seed "
+            f"move together ({p_value(noise.seeds_p or 0.0)}), which Dunnett's test cannot allow for: {welch}"
+        )
+    elif noise.problem == "many":
+        detail = f"{noise.count} variants{inside} are more than the {MOST} of Dunnett's test: {welch}"
+    else:
+        detail = (
+            f"no variant{inside} shares seeds with the base, so all are tested together, by Dunnett's test and one "
+            f"standard deviation of a score, {number(noise.sd)} ({noise.df} degrees of freedom)"
+        )
+        return Flag("note", "Noise shared by all variants", detail)
+    return Flag("warning", "Noise is not shared", detail)
 
 
 def _read_apart(study: Study) -> Iterator[Flag]:

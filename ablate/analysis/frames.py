@@ -28,6 +28,7 @@ RANKING = pl.Schema(
         "p_adjusted": pl.Float64,
         "q": pl.Float64,
         "shared": pl.Boolean,
+        "test": pl.String,
         "wins": pl.Int64,
         "paired": pl.Boolean,
         "more_seeds": pl.Int64,
@@ -80,6 +81,7 @@ EFFECTS = pl.Schema(
         "rank_p": pl.Float64,
         "q": pl.Float64,
         "shared": pl.Boolean,
+        "test": pl.String,
         "bootstrap_low": pl.Float64,
         "bootstrap_high": pl.Float64,
         "needed": pl.Int64,
@@ -87,7 +89,7 @@ EFFECTS = pl.Schema(
     }
 )
 """One row per context and variant other than the baseline; see `Effect`. ``sd`` is that of the paired differences,
-``alpha`` the level that Holm's procedure demands of this p value."""
+``alpha`` the level that Holm's procedure, or Dunnett's test, demands of this p value."""
 
 
 def ranking_frame(analysis: Analysis) -> pl.DataFrame:
@@ -131,6 +133,7 @@ def effects_frame(effects: Iterable[Effect]) -> pl.DataFrame:
                 "rank_p": effect.rank_p,
                 "q": effect.q,
                 "shared": effect.shared,
+                "test": effect.test,
                 "bootstrap_low": bootstrap.low if bootstrap else None,
                 "bootstrap_high": bootstrap.high if bootstrap else None,
                 "needed": effect.needed,

@@ -119,12 +119,21 @@ def _nothing_decided(study: Study, others: Sequence[Ranked], by: dict[Verdict, l
         leaning = f" ({len(by['leaning'])} of {plural(len(others), 'variant')} lean)" if by["leaning"] else ""
         return f"Nothing is decided: 2 seeds allow no test{leaning}; a verdict needs {MIN_SEEDS} seeds or more."
     who = f"{others[0].variant} does not differ" if len(others) == 1 else f"none of {len(others)} variants differs"
-    text = f"Nothing is decided: {who} from {study.base} beyond the seed noise (n={n} paired seeds, Holm)"
+    text = f"Nothing is decided: {who} from {study.base} beyond the seed noise (n={n} {_kind(others)})"
     nearest = min((row for row in others if row.more_seeds), key=lambda row: row.more_seeds or 0, default=None)
     if nearest is not None:
         text += f"; about {plural(nearest.more_seeds or 0, 'more seed')} would decide {nearest.variant}"
         text += f" with 80 % power, if its difference is the {number(abs(nearest.improvement or 0.0))} seen"
     return _join(text, _tail(study, [], by, set(by["undecided"])))
+
+
+def _kind(rows: Sequence[Ranked]) -> str:
+    """``paired seeds, Holm``; what the rows have in common."""
+    tested = [row for row in rows if row.p_adjusted is not None]
+    pairing = "unpaired " if tested and not any(row.paired for row in tested) else ""
+    pairing = "paired " if all(row.paired for row in tested) else pairing
+    tests = {"Dunnett" if row.test == "Dunnett" else "Holm" for row in tested}
+    return f"{pairing}seeds, {' and '.join(sorted(tests, reverse=True)) or 'Holm'}"
 
 
 def _evidence(study: Study, row: Ranked, *, fresh: bool = False, signed: bool = False, named: bool = True) -> str:
@@ -136,7 +145,8 @@ def _evidence(study: Study, row: Ranked, *, fresh: bool = False, signed: bool = 
     parts = [] if interval is None else [interval_text(interval)]
     parts.append(f"n={row.n} {'fresh ' if fresh else ''}{'paired' if row.paired else 'unpaired'} seeds")
     if row.p_adjusted is not None:
-        parts.append(f"Holm {p_value(row.p_adjusted)}{', noise shared by all variants' if row.shared else ''}")
+        test = "Dunnett" if row.test == "Dunnett" else "Holm"
+        parts.append(f"{test} {p_value(row.p_adjusted)}{', noise shared by all variants' if row.shared else ''}")
     return f"{amount}{f' in {study.plan.metric.name}' if named else ''} ({', '.join(parts)})"
 
 
@@ -188,14 +198,26 @@ def methods(study: Study) -> str:
     effects = [study.effects[row.variant, row.context] for row in study.ranking if row.verdict != "baseline"]
     tested = [effect.comparison for effect in effects if effect.p is not None]
     better = "smaller" if metric.goal == "minimize" else "larger"
+    several = len(plan.contexts) > 1
     at, *argument = metric.at.split(":")
     text = [
         f"The score of a run is its {metric.name} ({_READ.get(at, at).format(*argument)}), "
         f"read at the run's planned budget; {better} is better, and an improvement is positive where the variant is "
-        f"better than the baseline ({study.base}) of the same context. Every variant is compared with that baseline "
-        "seed by seed."
+        f"better than the baseline ({study.base}) of the same context. Every variant is compared with that baseline"
+        f"{' seed by seed' if any(effect.comparison.paired for effect in effects) or not tested else ''}."
     ]
-    sharing = [effect.comparison for effect in effects if effect.shared]
+    joint = [effect.comparison for effect in effects if effect.test == "Dunnett"]
+    if joint:
+        text.append(
+            f"As the grid asks (noise: shared), {plural(len(joint), 'variant')} that share no seeds with the baseline "
+            f"are tested by Dunnett's test (n={_range([item.n for item in joint])}, marked unpaired): one standard "
+            "deviation, pooled over all variants, stands behind every difference. No variant's sum of squares is above "
+            "the 99 % bound of chi squared, relative to the median one, and scores of one seed do not move together. "
+            f"The intervals are simultaneous, at {percent(1 - alpha)} for all variants of a context together, and the "
+            "p values of the verdicts allow for all of them, so they are not corrected again; both are integrated by "
+            "seeded quasi-Monte Carlo."
+        )
+    sharing = [effect.comparison for effect in effects if effect.shared and effect.comparison.paired]
     if sharing:
         text.append(
             f"As the grid asks (noise: shared), {plural(len(sharing), 'difference')} are contrasts of a model with the "
@@ -212,17 +234,23 @@ def methods(study: Study) -> str:
             f"paired t tests (n={_range([item.n for item in paired])}): they keep their error rates at a few seeds, "
             "where bootstrap intervals are too short, and pairing removes what the seeds have in common."
         )
-    elif not sharing and any(effect.comparison.interval for effect in effects):
+    elif not sharing and not joint and any(effect.comparison.interval for effect in effects):
         text.append(f"Intervals are {percent(1 - alpha)} t intervals; no test is made below {MIN_SEEDS} seeds.")
-    welch = [item for item in tested if not item.paired]
+    welch = [effect for effect in effects if effect.test == "Welch"]
     if welch:
         text.append(f"{plural(len(welch), 'variant')} with fewer than 2 common seeds: Welch's t test, marked unpaired.")
-    if tested:
+    if len(tested) > len(joint):
         text.append(
-            f"p values are Holm-adjusted over the {plural(study.tests, 'comparison')} of a context (a comparison that "
-            f"could not be tested counts as p=1); better and worse mean adjusted p<{alpha:g}. "
-            f"{'Each context is a family of its own. ' if len(plan.contexts) > 1 else ''}The intervals are not "
-            "adjusted. The p values hold for a number of seeds that was fixed beforehand."
+            f"{'Other p values' if joint else 'p values'} are Holm-adjusted over the "
+            f"{plural(study.tests, 'comparison')} of a context (a comparison that could not be tested counts as p=1); "
+            f"better and worse mean adjusted p<{alpha:g}. "
+            f"{'Each context is a family of its own. ' if several else ''}{'Their' if joint else 'The'} intervals "
+            "are not adjusted. The p values hold for a number of seeds that was fixed beforehand."
+        )
+    elif tested:
+        text.append(
+            f"Better and worse mean p<{alpha:g}. {'Each context is a family of its own. ' if several else ''}The p "
+            "values hold for a number of seeds that was fixed beforehand."
         )
     if study.looks:
         text.append(

@@ -8,6 +8,7 @@ import polars as pl
 from ablate.core import Goal, Status
 
 from ._interval import Interval as Interval
+from ._interval import Test as Test
 from ._interval import Verdict as Verdict
 from .evidence import Across, Cost, Factors, Secondary, Stability
 
@@ -47,10 +48,10 @@ class Ranked:
     improvement: float | None
     """Mean paired difference, positive is better; 0 for the baseline."""
     interval: Interval | None
-    """t interval of the improvement, not adjusted for the number of variants."""
+    """t interval of the improvement, not adjusted for the number of variants unless it is simultaneous."""
     p: float | None
     p_adjusted: float | None
-    """Holm-adjusted over the variants of this context."""
+    """Holm-adjusted over the variants of this context, or of Dunnett's test, which allows for them."""
     wins: int
     """Seeds in which this variant beat the baseline."""
     seeds: tuple[SeedScore, ...]
@@ -77,6 +78,8 @@ class Ranked:
     """Benjamini and Hochberg's adjusted p value over the same variants: a false discovery rate. No verdict uses it."""
     shared: bool = False
     """Whether interval and p value rest on a noise that all variants share (``report.noise``)."""
+    test: Test | None = None
+    """Where the p values come from; None without any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ def judge(effect: Effect, *, alpha: float = 0.05, margin: float | None = None, r
     1. ``unstable``: at least one of its runs diverged.
     2. ``not tested``: fewer than two seeds stand behind the comparison.
     3. At two seeds no test is made: ``leaning`` if both (paired) seeds agree in direction, else ``undecided``. With a
-       shared noise there is a test, and ``leaning`` means that the Holm-adjusted p value is below `alpha`.
-    4. ``better`` or ``worse``: the Holm-adjusted p value is below `alpha`.
+       shared noise there is a test, and ``leaning`` means that the adjusted p value is below `alpha`.
+    4. ``better`` or ``worse``: the adjusted p value (Holm's, or that of Dunnett's test) is below `alpha`.
     5. ``equivalent``: a margin is set and both one-sided tests against it reject at `alpha`; or the difference is one
        constant inside the margin, in every seed.
     6. ``undecided``.
@@ -87,8 +87,8 @@ def _two_seeds(item: Comparison, more: int | None) -> Judgement:
 def _two_seeds_shared(effect: Effect, alpha: float, more: int | None) -> Judgement:
     if effect.p_adjusted is not None and effect.p_adjusted < alpha:
         side = "better" if (effect.comparison.improvement or 0.0) > 0 else "worse"
-        return Judgement("leaning", f"leaning {side} (2 seeds, shared noise)", more)
-    return Judgement("undecided", "undecided (2 seeds, shared noise)", more)
+        return Judgement("leaning", f"leaning {side} (2 seeds, shared noise){_unpaired(effect.comparison)}", more)
+    return Judgement("undecided", f"undecided (2 seeds, shared noise){_unpaired(effect.comparison)}", more)
 
 
 def _decided(item: Comparison, improvement: float, margin: float | None) -> str:

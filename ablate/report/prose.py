@@ -55,16 +55,25 @@ def facts(analysis: Analysis, plan: PlanRecord) -> list[Fact]:
             style.text(analysis.smallest_detectable) + (unit if analysis.smallest_detectable is not None else ""),
             "found with 80\u00a0% power at this number of seeds",
         ),
-        Fact("Tests", str(analysis.tests), "p values are Holm-adjusted for them"),
+        Fact("Tests", str(analysis.tests), _allowed_for(analysis)),
     ]
+
+
+def _allowed_for(analysis: Analysis) -> str:
+    kinds = {
+        "Holm": "p values are Holm-adjusted for them",
+        "Dunnett": "p values are Dunnett's, which allow for them",
+    }
+    return kinds.get(table.correction(analysis), "p values are Holm-adjusted for them, or Dunnett's")
 
 
 def _selection(analysis: Analysis) -> str:
     """How far the choice of a winner is."""
     found = analysis.confirmation
+    pairing = "paired with" if table.difference(analysis) == "paired difference" else "others than"
     if found is None or not found.used:
-        return "paired with the baseline's; screening, not confirmed"
-    return f"paired with the baseline's; confirmed on {len(found.seeds)} fresh ones"
+        return f"{pairing} the baseline's; screening, not confirmed"
+    return f"{pairing} the baseline's; confirmed on {len(found.seeds)} fresh ones"
 
 
 def ranking_lede(analysis: Analysis, plan: PlanRecord) -> str:
@@ -72,7 +81,8 @@ def ranking_lede(analysis: Analysis, plan: PlanRecord) -> str:
     better = "higher" if plan.metric.goal == "maximize" else "lower"
     score = _score(plan.metric.at)
     text = (
-        f"Score: {score} of {plan.metric.name}; {better} is better. \u0394 is the paired difference from the baseline, "
+        f"Score: {score} of {plan.metric.name}; {better} is better. \u0394 is the "
+        f"{table.difference(analysis)} from the baseline, "
     )
     text += "turned so that positive is better. Rank intervals say which places the data cannot rule out."
     sizes = {row.parameters for row in analysis.ranking} - {None}
@@ -98,7 +108,11 @@ def interval_note(analysis: Analysis) -> str:
     """Why an interval may miss zero while the verdict is undecided."""
     if analysis.tests < 2:
         return "An interval that crosses the zero line leaves the direction open."
-    return f"Intervals stand for one comparison each; the verdicts allow for all {analysis.tests}."
+    kinds = {row.interval.simultaneous for row in analysis.ranking if row.interval}
+    if kinds == {True}:
+        return "Intervals are simultaneous, as the verdicts are: they hold for all variants of a context together."
+    text = f"Intervals stand for one comparison each; the verdicts allow for all {analysis.tests}."
+    return text if True not in kinds else f"{text} Those by Dunnett's test are simultaneous and allow for all, too."
 
 
 def margin_note(plan: PlanRecord) -> str:

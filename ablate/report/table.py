@@ -117,8 +117,8 @@ def columns(analysis: Analysis, plan: PlanRecord) -> tuple[Column, ...]:
         Column("variant", "Variant", "what differs from the baseline", numeric=False),
         Column("verdict", "Verdict", numeric=False),
         Column("mean", "Mean", plan.metric.name),
-        Column("effect", "\u0394", f"{numbers.percent(level)} interval"),
-        Column("p", "p", "Holm, shared noise" if any(row.shared for row in analysis.ranking) else "Holm"),
+        Column("effect", "\u0394", f"{numbers.percent(level)} {interval_kind(analysis)}"),
+        Column("p", "p", _p_note(analysis)),
         Column("q", "q", "false discoveries"),
         Column("n", "n", "seeds"),
         Column("wins", "Wins"),
@@ -137,10 +137,36 @@ def columns(analysis: Analysis, plan: PlanRecord) -> tuple[Column, ...]:
     return tuple(some)
 
 
+def correction(analysis: Analysis) -> str:
+    """What makes the p values allow for the number of variants: ``Holm``, ``Dunnett``, or both."""
+    tests = {row.test == "Dunnett" for row in analysis.ranking if row.test}
+    return "Holm or Dunnett" if len(tests) > 1 else "Dunnett" if True in tests else "Holm"
+
+
+def interval_kind(analysis: Analysis) -> str:
+    """``interval``, or ``simultaneous interval`` where Dunnett's test made all of them."""
+    kinds = {row.interval.simultaneous for row in analysis.ranking if row.interval}
+    if True not in kinds:
+        return "interval"
+    return "simultaneous interval" if kinds == {True} else "interval, simultaneous by Dunnett"
+
+
+def difference(analysis: Analysis) -> str:
+    """``paired difference``, or ``difference of the means`` where no variant is paired with the baseline."""
+    compared = [row for row in analysis.ranking if row.verdict != "baseline" and row.n]
+    apart = compared and not any(row.paired for row in compared)
+    return "difference of the means" if apart else "paired difference"
+
+
+def _p_note(analysis: Analysis) -> str:
+    shared = any(row.shared and row.test != "Dunnett" for row in analysis.ranking)
+    return correction(analysis) + (", shared noise" if shared else "")
+
+
 def groups(analysis: Analysis, plan: PlanRecord) -> tuple[Group, ...]:
     """The whole table."""
     made = []
-    shared = any(row.shared for row in analysis.ranking)
+    shared, mixed = any(row.shared for row in analysis.ranking), correction(analysis) == "Holm or Dunnett"
     speeds = speed_ups(analysis)
     timed = len({name for one in (analysis.cost.contexts if analysis.cost else ()) for name in one.hardware}) < 2
     index = {id(row): number for number, row in enumerate(analysis.ranking)}
@@ -151,7 +177,7 @@ def groups(analysis: Analysis, plan: PlanRecord) -> tuple[Group, ...]:
         pinned = sorted(rows, key=lambda row: row.verdict != "baseline")
         style = styles(rows)
         first = pinned[0] if pinned[0].verdict == "baseline" else None
-        besides = [_Beside(first, speeds.get((row.variant, context)), timed, shared) for row in pinned]
+        besides = [_Beside(first, speeds.get((row.variant, context)), timed, shared, mixed) for row in pinned]
         lines = zip(pinned, besides, strict=True)
         made.append(
             Group(context, tuple(_row(row, index[id(row)], style, config, axis, beside) for row, beside in lines))
@@ -183,6 +209,8 @@ class _Beside:
     """Whether times can be compared."""
     shared: bool
     """Whether some row shares its noise."""
+    mixed: bool
+    """Whether some p values are Dunnett's and others not."""
 
 
 def speed_ups(analysis: Analysis) -> dict[tuple[str, str], float | None]:
@@ -201,7 +229,6 @@ def _times(value: float | None, base: float | None) -> str:
 def _row(
     row: Ranked, index: int, style: Styles, config: Mapping[str, Any], axis: strip.Scale | None, beside: _Beside
 ) -> Row:
-    apart = beside.shared and not row.shared and row.p is not None
     base = beside.base or row
     pace = _times(row.step_ms, base.step_ms) if beside.timed else ""
     baseline = row.verdict == "baseline"
@@ -225,7 +252,7 @@ def _row(
                 row.mean,
             ),
             Cell("effect", numbers.ABSENT, key=0.0) if baseline else _effect(row, style),
-            Cell("p", numbers.p_value(row.p_adjusted), "own noise" if apart else "", row.p_adjusted),
+            Cell("p", numbers.p_value(row.p_adjusted), _p_sub(row, beside), row.p_adjusted),
             Cell("q", numbers.p_value(row.q), key=row.q),
             _count(row),
             _wins(row, baseline),
@@ -246,6 +273,13 @@ def split_words(words: str, sign: Sign) -> tuple[str, str]:
             inside = rest.startswith("(") and rest.endswith(")") and rest.count("(") == 1
             return head, rest[1:-1] if inside else rest
     return words, ""
+
+
+def _p_sub(row: Ranked, beside: _Beside) -> str:
+    """Which test it is, where the head of the column does not say it of every row."""
+    if row.test == "Dunnett":
+        return "Dunnett" if beside.mixed else ""
+    return "own noise" if beside.shared and not row.shared and row.p is not None else ""
 
 
 def _rank(row: Ranked) -> Cell:

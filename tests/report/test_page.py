@@ -93,7 +93,11 @@ def test_the_embedded_data_are_the_analysis(html: str, analysis: Analysis) -> No
     ranking = embedded(html)["ranking"]
     assert [row["variant"] for row in ranking] == [row.variant for row in analysis.ranking]
     for row, source in zip(ranking, analysis.ranking, strict=True):
-        assert (row["mean"], row["improvement"], row["p_holm"]) == (source.mean, source.improvement, source.p_adjusted)
+        assert (row["mean"], row["improvement"], row["p_adjusted"]) == (
+            source.mean,
+            source.improvement,
+            source.p_adjusted,
+        )
         assert row["seeds"] == [[seed.seed, seed.score, seed.improvement, seed.status] for seed in source.seeds]
 
 

@@ -117,8 +117,8 @@ function field(value) {
 const toCsv = rows => rows.map(row => row.map(field).join(',')).join('\r\n') + '\r\n';
 
 const RANKING = ['context', 'variant', 'rank', 'rank_low', 'rank_high', 'verdict', 'words', 'could_be_best', 'mean', 'sd',
-  'n', 'improvement', 'low', 'high', 'p', 'p_holm', 'q', 'wins', 'paired', 'done', 'diverged', 'failed', 'missing',
-  'parameters', 'step_ms', 'published'];
+  'n', 'improvement', 'low', 'high', 'p', 'p_adjusted', 'q', 'test', 'wins', 'paired', 'done', 'diverged', 'failed',
+  'missing', 'parameters', 'step_ms', 'published'];
 
 const rankingCsv = rows => toCsv([RANKING, ...rows.map(row => RANKING.map(name => {
   const value = row[name];

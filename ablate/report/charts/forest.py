@@ -87,10 +87,17 @@ def effects(rows: Sequence[Ranked], style: Style) -> pl.DataFrame:
                 "shape": sign.path,
                 "verdict": row.words,
                 "effect": effect,
-                "test": f"Holm p {p_value(row.p_adjusted)}, n = {row.n}" if row.p_adjusted is not None else "no test",
+                "test": _test(row),
             }
         )
     return pl.DataFrame(data, schema=EFFECTS)
+
+
+def _test(row: Ranked) -> str:
+    if row.p_adjusted is None:
+        return "no test"
+    kind = "Dunnett" if row.test == "Dunnett" else "Holm"
+    return f"{kind} p {p_value(row.p_adjusted)}, n = {row.n}"
 
 
 def seed_effects(rows: Sequence[Ranked], style: Style) -> pl.DataFrame:

@@ -55,21 +55,31 @@ def paper(analysis: Analysis, plan: PlanRecord) -> Paper:
         Head(f"Mean {plan.metric.name}"),
         Head("sd"),
         Head("\u0394"),
-        Head(f"{numbers.percent(level)} interval"),
-        Head("p (Holm)"),
+        Head(f"{numbers.percent(level)} {table.interval_kind(analysis)}"),
+        Head(f"p ({table.correction(analysis)})"),
         Head("n"),
         *([Head("Published")] if published else []),
     ]
-    shared = any(row.shared for row in analysis.ranking)
-    test = "contrast with a noise that all variants share" if shared else "paired t test"
     better = "higher" if plan.metric.goal == "maximize" else "lower"
     note = (
-        f"\u0394: paired difference from the baseline, positive is better ({better} {plan.metric.name}). n: seeds "
-        f"behind it. p: {test}, Holm-adjusted. Rank: by mean, with the ranks that the data cannot rule out."
+        f"\u0394: {table.difference(analysis)} from the baseline, positive is better ({better} {plan.metric.name}). n: "
+        f"seeds behind it. p: {_test(analysis)}. Rank: by mean, with the ranks that the data cannot rule out."
     )
     parts = tuple(Part(context, _rows(rows, published=published)) for context, rows in table.contexts(analysis) if rows)
     claims = tuple(ClaimResult(one.text, one.verdict, typeset(one.evidence)) for one in analysis.claims)
     return Paper(plan.question or plan.name, typeset(analysis.headline), tuple(heads), parts, note, claims)
+
+
+def _test(analysis: Analysis) -> str:
+    """Which tests were made: those of the table, paired t tests and Welch's not told apart."""
+    tests = {row.test for row in analysis.ranking}
+    shared = "shared noise" in tests
+    holm = "contrast with a noise that all variants share" if shared else "paired t test"
+    if "Welch" in tests and not tests & {"paired t", "shared noise", "sign-flip"}:
+        holm = "Welch's t test"
+    dunnett = "Dunnett's test with simultaneous intervals, which allows for all variants of a context"
+    kind = table.correction(analysis)
+    return {"Dunnett": dunnett, "Holm": f"{holm}, Holm-adjusted"}.get(kind, f"{holm}, Holm-adjusted, or {dunnett}")
 
 
 def _rows(rows: Sequence[Ranked], *, published: bool) -> tuple[tuple[str, ...], ...]:
