@@ -46,14 +46,15 @@ def ablate(folder: Path) -> dict[str, Any]:
     import jax
     import numpy as np
 
-    from ablate.engine.executable import Executable
-    from ablate.systems import PROGRAMS, hyper, signature
+    from ablate.engine.drawing import drawings, read
+    from ablate.engine.executable import executable_for
+    from ablate.systems import hyper
 
-    configs = [PROGRAMS.parse(CONFIG)] * LANES
+    shared, configs, starts = read([CONFIG] * LANES)
     rows = hyper(configs)
-    executable = Executable(signature(configs[0]), LANES, "map", tuple(jax.devices()))
-    compile_seconds = executable.compile()
-    lanes = executable.init(rows, np.arange(LANES, dtype=np.int32))
+    executable = executable_for(shared, LANES, "map")
+    compile_seconds = executable.compile([shared.whole])
+    lanes = executable.start(drawings(starts, np.arange(LANES)))
     export(folder, lanes.program)
     quiet, loud = np.zeros(LANES, bool), np.ones(LANES, bool)
 

@@ -72,17 +72,18 @@ def _measured(config: dict[str, Any], lanes: int, rounds: int) -> tuple[int, dic
     """Parameters, and strategy -> microseconds of a core for one update of one lane."""
     import numpy as np
 
+    from ablate.engine.drawing import drawings, read
     from ablate.engine.executable import Strategy, executable_for
-    from ablate.systems import PROGRAMS, hyper, signature
+    from ablate.systems import hyper
 
-    configs = [PROGRAMS.parse(config)] * lanes
+    shared, configs, starts = read([config] * lanes)
     rows, never, strategies = hyper(configs), np.zeros(lanes, bool), ("map", "vmap")
     programs, states = {}, {}
     for strategy in strategies:
         chosen: Strategy = strategy  # type: ignore[assignment]
-        programs[strategy] = executable_for(signature(configs[0]), lanes, chosen)
-        programs[strategy].compile()
-        states[strategy] = programs[strategy].init(rows, np.arange(lanes, dtype=np.int32))
+        programs[strategy] = executable_for(shared, lanes, chosen)
+        programs[strategy].compile([shared.whole])
+        states[strategy] = programs[strategy].start(drawings(starts, np.arange(lanes)))
     done = 0
 
     def seconds(strategy: str, updates: int) -> float:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ablate.plan import import_plugins
-from ablate.systems import PROGRAMS, hyper, root, signature, stream
+from ablate.systems import PROGRAMS, root, signature, stream, whole_hyper
 
 from .grids import Trial
 from .task import Task, asked
@@ -82,14 +82,15 @@ def _weights(task: Task, trials: Sequence[Trial], data: Any) -> dict[str, np.nda
     """Stacked over the trials, which may have several initialisations."""
     configs = [_config(task, trial) for trial in trials]
     rows: list[dict[str, np.ndarray]] = [{} for _ in trials]
-    for shared in dict.fromkeys(signature(config) for config in configs):
-        members = [index for index, config in enumerate(configs) if signature(config) == shared]
+    wholes = [signature(config).whole for config in configs]
+    for shared in dict.fromkeys(wholes):
+        members = [index for index, whole in enumerate(wholes) if whole == shared]
 
         def one(args: Any, shared: Any = shared) -> Any:
             fields, seed = args
             return shared.config(fields).init(data, root(seed)).parameters
 
-        fields = jnp.asarray(hyper([configs[index] for index in members]))
+        fields = jnp.asarray(whole_hyper([configs[index] for index in members]))
         seeds = jnp.asarray([trials[index].seed for index in members])
         leaves = _named(task, jax.jit(lambda *args, one=one: jax.lax.map(one, args))(fields, seeds))
         for row, index in enumerate(members):

@@ -62,18 +62,19 @@ def _measured(config: dict[str, Any], rounds: int) -> dict[int, list[float]]:
     import jax
     import numpy as np
 
+    from ablate.engine.drawing import drawings, read
     from ablate.engine.executable import executable_for
-    from ablate.systems import PROGRAMS, hyper, signature
+    from ablate.systems import hyper
 
-    configs = [PROGRAMS.parse(config)] * LANES
-    rows, seeds, never = hyper(configs), np.arange(LANES, dtype=np.int32), np.zeros(LANES, bool)
-    executable = executable_for(signature(configs[0]), LANES, "auto")
-    executable.compile()
+    shared, configs, starts = read([config] * LANES)
+    rows, drawn, never = hyper(configs), drawings(starts, np.arange(LANES)), np.zeros(LANES, bool)
+    executable = executable_for(shared, LANES, "auto")
+    executable.compile([shared.whole])
     times: dict[int, list[float]] = {length: [] for length in LENGTHS}
     ends: set[bytes] = set()
     for number in range(rounds + 1):
         for length in LENGTHS:
-            lanes = jax.block_until_ready(executable.init(rows, seeds))
+            lanes = jax.block_until_ready(executable.start(drawn))
             start = time.perf_counter()
             for until in range(length, STEPS + 1, length):
                 lanes, report = executable.advance(lanes, rows, np.full(LANES, until), never)

@@ -34,6 +34,7 @@ The column *mark* says what a field means for packing and identity:
 |---|---|
 | lane | a number that may differ between the runs of one pack; a number and `null` do not go together |
 | static | a value that is compiled in; runs that differ in it are never in one pack |
+| start | only the first state depends on it; runs that differ in it may share a pack |
 | part | a component; its own fields say what they are |
 | budget | how long a run trains; outside the identity, so a larger value continues the same run |
 | recording | what is recorded; outside the identity |

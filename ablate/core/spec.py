@@ -24,6 +24,15 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """Marks what only drawing the first state reads: an initialisation, its scale.
+
+    Runs that differ in it may share a pack. No step or evaluation can read the field, and it changes neither structure
+    nor shapes of the state.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """Marks how long a run trains. A budget is outside the identity: a larger one continues the same run."""
 
@@ -45,7 +54,7 @@ class Added:
     """
 
 
-Marker = type[Lane] | type[Budget] | type[Recording] | type[Added]
+Marker = type[Lane] | type[Start] | type[Budget] | type[Recording] | type[Added]
 S = TypeVar("S", bound="Spec")
 
 

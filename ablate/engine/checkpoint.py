@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 from ablate.core import StoreError
 from ablate.store import replacing
 
-from .executable import Lanes
+from .lanes import Lanes
 
 NDArray = ndarray[Any, Any]
 

@@ -2,11 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,8 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from ablate.systems import Signature, root
 
 from .compile_cache import compile_in_turn
+from .drawing import Drawing
+from .lanes import RUNNING, Lanes, Report, all_finite, fresh, is_training, keep, shape_of, zeros
 from .source import AXIS, Source, source_for
 
 Strategy = Literal["vmap", "map", "map:8"]
@@ -30,34 +32,8 @@ FEW_PARAMETERS = 8_000
 """On CPU, lanes of smaller networks are batched: what is done for each operation costs more than its arithmetic."""
 _BATCH = 8
 """Lanes of a batch under ``map:8``."""
-_RUNNING = -1
 _QUICKLY = {"xla_backend_optimization_level": 1}
 """For a program that runs once: LLVM optimises a little. Half the time to compile, and the same bits."""
-
-
-class Lanes(NamedTuple):
-    """The state of a pack; every leaf has the lane axis S first (inside the per-lane functions: no lane axis)."""
-
-    program: PyTree[Array]
-    step: Int[Array, " S"]
-    """Finished updates."""
-    cause: Int[Array, " S"]
-    """Index of what stopped being finite: a metric, or (last) the guarded state. -1 while the lane lives."""
-    sums: Float[Array, "S M"]
-    """Sums of the step metrics since the last evaluation."""
-    summed: Float[Array, " S"]
-    """Number of steps in the sums."""
-
-
-class Report(NamedTuple):
-    """What a call tells the host, one row per lane."""
-
-    step: Int[Array, " S"]
-    cause: Int[Array, " S"]
-    means: Float[Array, "S M"]
-    """Means of the step metrics since the last evaluation; NaN where there was no step."""
-    evaluation: Float[Array, "S E"]
-    """Evaluation metrics, then what diagnostics read, flat; NaN for lanes that were not asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +41,15 @@ class Executable:
     """Programs for one signature at one pack width, and the data they read.
 
     The number of steps is an argument, not part of the program, so there is exactly one compilation per signature
-    and width, and the calls a run is cut into never change a bit of it.
+    and width, and the calls a run is cut into never change a bit of it. What draws first states is a small program of
+    its own for each `Signature.whole`.
     """
 
     source: Source
     width: int
     """Lanes, a multiple of the number of devices."""
     strategy: Strategy
-    _programs: dict[str, Any] = field(default_factory=dict, repr=False)
+    _programs: dict[Hashable, Any] = field(default_factory=dict, repr=False)
     """Compiled by now. No `cached_property`: until Python 3.12 all of a class wait for the one that is computed."""
 
     @property
@@ -87,9 +64,13 @@ class Executable:
 
     # --- host side ---------------------------------------------------------------------------------------------
 
-    def init(self, hyper: Float[np.ndarray, "S H"], seeds: Int[np.ndarray, " S"]) -> Lanes:
-        """Fresh lanes."""
-        return self._init(self.source.data, self._split(hyper), self._split(seeds))
+    def start(self, drawings: Sequence[Drawing]) -> Lanes:
+        """Fresh lanes, drawn as at least one drawing says; zeros in those that none wants."""
+        first, *others = drawings
+        lanes = self._drawn(first)
+        for other in others:
+            lanes = self.replace(lanes, self._drawn(other), self._padded(other.wanted))
+        return lanes
 
     def advance(
         self,
@@ -149,24 +130,30 @@ class Executable:
     @property
     def lanes_shape(self) -> Lanes:
         """Shapes of `Lanes`."""
-        init = jax.vmap(self._init_lane, (None, 0, 0))
-        lanes = jax.eval_shape(init, self.source.shapes, self._rows, self._integers)
-        assert isinstance(lanes, Lanes)
-        return lanes
+        lane = jax.eval_shape(lambda: fresh(zeros(self.source.state_shape), len(self.step_metrics)))
+        return cast(Lanes, jax.tree.map(lambda leaf: shape_of(leaf.dtype, self.width, *leaf.shape), lane))
 
     @property
     def parameters(self) -> int:
         """Trainable numbers of one lane."""
         return self.source.parameters
 
-    def compile(self) -> float:
-        """Compile everything now, on two threads; the seconds it took."""
+    def compile(self, drawn_by: Collection[Signature] = ()) -> float:
+        """Compile what is not compiled yet, on two threads; the seconds it took, 0 if all of it was.
+
+        Args:
+            drawn_by: what first states will be drawn by.
+        """
+        missing = [whole for whole in dict.fromkeys(drawn_by) if ("init", whole) not in self._programs]
+        if not missing and "advance" in self._programs:
+            return 0.0
         start = time.perf_counter()
         self.source.trace()  # both threads need it
         with ThreadPoolExecutor(1) as other:
-            init = other.submit(lambda: self._init)
+            inits = [other.submit(self._init, whole) for whole in missing]
             _ = self._advance
-            init.result()
+            for init in inits:
+                init.result()
         return time.perf_counter() - start
 
     @property
@@ -176,23 +163,17 @@ class Executable:
 
     # --- one lane ----------------------------------------------------------------------------------------------
 
-    def _init_lane(self, data: PyTree, hyper: Float[Array, " H"], seed: Int[Array, ""]) -> Lanes:
-        state = self.signature.config(hyper).init(data, root(seed))
-        zero = jnp.zeros((), jnp.float32)
-        running = jnp.asarray(_RUNNING, jnp.int32)
-        return Lanes(state, jnp.zeros((), jnp.int32), running, jnp.zeros(len(self.step_metrics)), zero)
-
     def _step_lane(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> Lanes:
         program = self.signature.config(hyper)
         state, metrics = program.step(data, lane.program)
         values = jnp.stack([metrics[name].astype(jnp.float32) for name in self.step_metrics])
-        finite = jnp.append(jnp.isfinite(values), _all_finite(program.guarded(state)))
+        finite = jnp.append(jnp.isfinite(values), all_finite(program.guarded(state)))
         alive = jnp.all(finite)
         state = jax.tree.map(lambda new, old: jnp.where(alive, new, old), state, lane.program)
         return Lanes(
             program=state,
             step=lane.step + alive,
-            cause=jnp.where(alive, _RUNNING, jnp.argmin(finite).astype(jnp.int32)),
+            cause=jnp.where(alive, RUNNING, jnp.argmin(finite).astype(jnp.int32)),
             sums=lane.sums + jnp.where(alive, values, 0.0),
             summed=lane.summed + alive,
         )
@@ -215,7 +196,7 @@ class Executable:
         def one(args: tuple[Array, Array, Array, Lanes]) -> tuple[Lanes, Float[Array, " E"]]:
             hyper, until, evaluate, lane = args
             lane = jax.lax.while_loop(
-                lambda lane: _is_training(lane, until), lambda lane: self._step_lane(data, hyper, lane), lane
+                lambda lane: is_training(lane, until), lambda lane: self._step_lane(data, hyper, lane), lane
             )
             measured = jax.lax.cond(
                 evaluate,
@@ -233,9 +214,9 @@ class Executable:
         step = jax.vmap(self._step_lane, (None, 0, 0))
 
         def body(lanes: Lanes) -> Lanes:
-            return _keep(_is_training(lanes, until), step(data, hyper, lanes), lanes)
+            return keep(is_training(lanes, until), step(data, hyper, lanes), lanes)
 
-        lanes = jax.lax.while_loop(lambda lanes: jnp.any(_is_training(lanes, until)), body, lanes)
+        lanes = jax.lax.while_loop(lambda lanes: jnp.any(is_training(lanes, until)), body, lanes)
         evaluation = jax.lax.cond(
             jnp.any(evaluate),
             lambda: jax.vmap(self._evaluate_lane, (None, 0, 0))(data, hyper, lanes),
@@ -268,10 +249,19 @@ class Executable:
         means = jnp.where(lanes.summed[:, None] > 0, lanes.sums / lanes.summed[:, None], jnp.nan)
         report = Report(lanes.step, lanes.cause, means, evaluation)
         fresh = lanes._replace(sums=jnp.zeros_like(lanes.sums), summed=jnp.zeros_like(lanes.summed))
-        return _keep(evaluate, fresh, lanes), report
+        return keep(evaluate, fresh, lanes), report
 
-    def _init_local(self, data: PyTree, hyper: Array, seeds: Array) -> Lanes:
-        lanes = jax.lax.map(lambda args: self._init_lane(data, *args), (hyper, seeds))
+    def _init_local(self, whole: Signature, data: PyTree, rows: Array, seeds: Array, wanted: Array) -> Lanes:
+        def one(args: tuple[Array, Array, Array]) -> Lanes:
+            row, seed, wanted = args
+            state = jax.lax.cond(
+                wanted,
+                lambda: whole.config(row).init(data, root(seed)),
+                lambda: zeros(self.source.state_shape),
+            )
+            return fresh(state, len(self.step_metrics))
+
+        lanes = jax.lax.map(one, (rows, seeds, wanted))
         assert isinstance(lanes, Lanes)
         return lanes
 
@@ -280,19 +270,28 @@ class Executable:
     def _split(self, rows: np.ndarray) -> Array:
         return cast(Array, jax.device_put(rows, self.source.split))
 
-    @property
-    def _init(self) -> Callable[..., Lanes]:
+    def _padded(self, values: np.ndarray) -> np.ndarray:
+        """As many as there are lanes, zeros behind."""
+        return np.concatenate([values, np.zeros((self.width - len(values), *values.shape[1:]), values.dtype)])
+
+    def _drawn(self, drawing: Drawing) -> Lanes:
+        values = (self._split(self._padded(one)) for one in (drawing.rows, drawing.seeds, drawing.wanted))
+        return self._init(drawing.whole)(self.source.data, *values)
+
+    def _init(self, whole: Signature) -> Callable[..., Lanes]:
         def make() -> Any:
             options = _QUICKLY if self.devices[0].platform == "cpu" else {}
-            return self._compiled(self._init_local, 2, (), self._rows, self._integers, options=options)
+            rows = shape_of(jnp.float32, self.width, whole.structure.num_leaves)
+            shapes = rows, self._integers, self._flags
+            return self._compiled(partial(self._init_local, whole), 3, (), *shapes, options=options)
 
-        return cast(Callable[..., Lanes], self._once("init", make))
+        return cast(Callable[..., Lanes], self._once(("init", whole), make))
 
     @property
     def _advance(self) -> Callable[..., tuple[Lanes, Report]]:
         def make() -> Any:
-            evaluate = jax.ShapeDtypeStruct((self.width,), jnp.bool_)
-            shapes = self._rows, self._integers, evaluate, self.lanes_shape
+            rows = shape_of(jnp.float32, self.width, self.signature.structure.num_leaves)
+            shapes = rows, self._integers, self._flags, self.lanes_shape
             return self._compiled(self._advance_local, 4, (4,), *shapes)
 
         return cast(Callable[..., tuple[Lanes, Report]], self._once("advance", make))
@@ -300,7 +299,7 @@ class Executable:
     @property
     def _replace(self) -> Callable[..., Lanes]:
         def make() -> Any:
-            return jax.jit(_keep, donate_argnums=2, out_shardings=self.source.split)
+            return jax.jit(keep, donate_argnums=2, out_shardings=self.source.split)
 
         return cast(Callable[..., Lanes], self._once("replace", make))
 
@@ -317,14 +316,14 @@ class Executable:
         return cast(Callable[..., Lanes], self._once("copy", lambda: jax.jit(copy, out_shardings=self.source.split)))
 
     @property
-    def _rows(self) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((self.width, self.signature.structure.num_leaves), jnp.float32)
+    def _integers(self) -> jax.ShapeDtypeStruct:
+        return shape_of(jnp.int32, self.width)
 
     @property
-    def _integers(self) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((self.width,), jnp.int32)
+    def _flags(self) -> jax.ShapeDtypeStruct:
+        return shape_of(jnp.bool_, self.width)
 
-    def _once(self, name: str, make: Callable[[], Any]) -> Any:
+    def _once(self, name: Hashable, make: Callable[[], Any]) -> Any:
         if name not in self._programs:
             self._programs[name] = make()
         return self._programs[name]
@@ -367,23 +366,3 @@ def executable_for(
         strategy = "map" if used[0].platform == "cpu" and source.parameters >= FEW_PARAMETERS else "vmap"
     unit = len(used) * (_BATCH if strategy == "map:8" else 1)
     return Executable(source, -(-lanes // unit) * unit, strategy)
-
-
-def _is_training(lane: Lanes, until: Int[Array, "..."]) -> Bool[Array, "..."]:
-    return (lane.cause == _RUNNING) & (lane.step < until)
-
-
-def _all_finite(tree: PyTree[Array]) -> Bool[Array, ""]:
-    leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves])) if leaves else jnp.asarray(True)
-
-
-def _keep(chosen: Bool[Array, " S"], new: Lanes, old: Lanes) -> Lanes:
-    """Lanes from `new` where `chosen`, from `old` elsewhere."""
-
-    def pick(fresh: Array, stale: Array) -> Array:
-        return jnp.where(chosen.reshape(chosen.shape + (1,) * (fresh.ndim - 1)), fresh, stale)
-
-    picked = jax.tree.map(pick, new, old)
-    assert isinstance(picked, Lanes)
-    return picked

@@ -38,8 +38,8 @@ class RunJob(_Message):
 class NextProgram(_Message):
     """What a worker will most likely have to compile for its next pack."""
 
-    config: dict[str, Any]
-    """Of one of its runs."""
+    configs: tuple[dict[str, Any], ...]
+    """Of its runs, each variant once."""
     lanes: int
     strategy: LaneStrategy
 

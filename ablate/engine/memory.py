@@ -104,7 +104,7 @@ def _compile(executable: Executable) -> Footprint:
         "limit": memory_limit(executable.devices[0]),
     }
     try:
-        seconds = executable.compile()
+        seconds = executable.compile([executable.signature.whole])
     except Exception as error:  # whatever a component raises
         return Footprint(**facts, error=in_short(error))
     memory = executable.memory

@@ -14,12 +14,14 @@ import numpy as np
 from ablate.core import AblateError, Status, StoreError
 from ablate.plan import import_plugins, plugin_versions
 from ablate.store import PackRecord, PackWriter, Store, provenance
-from ablate.systems import PROGRAMS, hyper, signature
+from ablate.systems import hyper
 
 from . import checkpoint
 from .compaction import spread, target
-from .executable import Executable, Lanes, Report
+from .drawing import drawings, read
+from .executable import Executable
 from .job import LaneStrategy, PackJob, PackReport, Phase, lane_strategy
+from .lanes import Lanes, Report
 from .programs import calibrated, compile_ahead, forget_programs
 from .raised import in_short, is_out_of_memory
 from .readings import readings
@@ -212,17 +214,19 @@ class _Pack:
 
     def _prepare(self) -> None:
         """Compile, and give the first runs their lanes."""
-        configs = [PROGRAMS.parse(run.job.config) for run in self.runs]
-        for run, row in zip(self.runs, hyper(configs), strict=True):
-            run.hyper = row
+        shared, configs, starts = read(run.job.config for run in self.runs)
+        for run, row, start in zip(self.runs, hyper(configs), starts, strict=True):
+            run.hyper, run.start = row, start
         strategy, lanes = self._as_before()
         first = self.runs[:lanes]
         rows = np.stack([run.hyper for run in first])
-        seeds = np.asarray([run.job.seed for run in first], np.int32)
+        drawn = drawings(starts[:lanes], np.asarray([run.job.seed for run in first]))
         steps = sum(run.steps for run in self.job.runs) // len(first)
         if ahead := self.job.ahead:
-            compile_ahead(signature(PROGRAMS.parse(ahead.config)), ahead.lanes, ahead.strategy, self.store)
-        found = calibrated(signature(configs[0]), rows, seeds, strategy, steps, self.store, width=lanes)
+            following, _, later = read(ahead.configs)
+            compile_ahead(following, ahead.lanes, ahead.strategy, self.store, [start.whole for start in later])
+        drawn_by = [start.whole for start in starts]
+        found = calibrated(shared, rows, drawn, strategy, steps, self.store, width=lanes, drawn_by=drawn_by)
         self.executable, self.compile_seconds, self.waited = found.executable, found.seconds, found.waited
         self.most = len(first)
         self.slots = [None] * self.executable.width
@@ -270,8 +274,9 @@ class _Pack:
             self.slots[row] = run
             if run:
                 self.hyper[row], self.seeds[row] = run.hyper, run.job.seed
-        fresh = self.executable.init(self.hyper, self.seeds)
         runs = {row: run for row in rows if (run := self.slots[row])}
+        filled = [run.start if (run := runs.get(row)) else None for row in range(len(self.slots))]
+        fresh = self.executable.start(drawings(filled, self.seeds))
         if not any(run.job.run_id in self.store.attempts for run in runs.values()):
             return fresh
         like = checkpoint.to_host(fresh)

@@ -1,16 +1,18 @@
 """The compiled programs of a worker: found again for the next pack, and chosen by measurement where that pays."""
 
 import time
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from ablate.store import CalibrationRecord, Store, now
 from ablate.systems import Signature
 
 from .compile_cache import use_compile_cache
+from .drawing import Drawing
 from .executable import FEW_PARAMETERS, Executable, Strategy, executable_for
 from .job import LaneStrategy, lane_strategy
 
@@ -46,8 +48,8 @@ class Compiled:
     """Seconds that the pack waited for it; less where it was compiled while another pack trained."""
 
 
-def compiled(shared: Signature, lanes: int, strategy: LaneStrategy) -> Compiled:
-    """The program for a pack; compiled now unless this process has it already, or is about to."""
+def compiled(shared: Signature, lanes: int, strategy: LaneStrategy, drawn_by: Collection[Signature] = ()) -> Compiled:
+    """The program for a pack, with what draws first states; compiled now unless this process has it, or is about to."""
     start = time.perf_counter()
     use_compile_cache()
     fresh = executable_for(shared, lanes, strategy)
@@ -60,15 +62,17 @@ def compiled(shared: Signature, lanes: int, strategy: LaneStrategy) -> Compiled:
             seconds = compiling.result()
         except Exception:  # raised again below, where it belongs
             known = None
-    if known is None:
-        seconds = fresh.compile()
-    _programs[key] = known or fresh  # last: the most recently used
+    executable = known or fresh
+    seconds += executable.compile(drawn_by)
+    _programs[key] = executable  # last: the most recently used
     while len(_programs) > MOST_PROGRAMS:
         del _programs[next(iter(_programs))]
-    return Compiled(known or fresh, seconds, time.perf_counter() - start)
+    return Compiled(executable, seconds, time.perf_counter() - start)
 
 
-def compile_ahead(shared: Signature, lanes: int, strategy: LaneStrategy, store: Store) -> None:
+def compile_ahead(
+    shared: Signature, lanes: int, strategy: LaneStrategy, store: Store, drawn_by: Collection[Signature]
+) -> None:
     """Begin to compile what the next pack will need, in a thread; `compiled` finds it.
 
     Where the choice is ours, this is the strategy that `calibrated` begins with.
@@ -80,7 +84,7 @@ def compile_ahead(shared: Signature, lanes: int, strategy: LaneStrategy, store: 
     key = _key(fresh)
     if key in _programs or key in _ahead:
         return
-    _ahead[key] = (fresh, _threads.submit(fresh.compile))
+    _ahead[key] = (fresh, _threads.submit(fresh.compile, drawn_by))
     while len(_ahead) > _MOST_AHEAD:
         _, compiling = _ahead.pop(next(iter(_ahead)))
         compiling.cancel()
@@ -108,12 +112,13 @@ def _calibration(default: Executable, store: Store) -> CalibrationRecord | None:
 def calibrated(
     shared: Signature,
     hyper: Float[np.ndarray, "S H"],
-    seeds: Int[np.ndarray, " S"],
+    starts: Sequence[Drawing],
     strategy: LaneStrategy,
     steps: int,
     store: Store,
     *,
     width: int | None = None,
+    drawn_by: Collection[Signature] = (),
 ) -> Compiled:
     """The program for a pack, with the strategy that is the fastest here.
 
@@ -125,33 +130,34 @@ def calibrated(
     Args:
         shared: the signature of the pack.
         hyper: lane fields of its lanes.
-        seeds: their seeds.
+        starts: what draws their first states.
         strategy: what the grid asks for.
         steps: updates that a lane of the pack has before it.
         store: where choices are recorded.
         width: lanes of a program whose strategy is forced. Default: as many as there are.
+        drawn_by: what will draw the first states of all runs of the pack.
     """
-    lanes = len(seeds)
+    lanes = len(hyper)
     if strategy != "auto":
-        return compiled(shared, width or lanes, strategy)
+        return compiled(shared, width or lanes, strategy, drawn_by)
     default = executable_for(shared, lanes, "auto")
     known = _calibration(default, store)
     if known is not None:
-        return compiled(shared, lanes, lane_strategy(known.chosen))
-    found = compiled(shared, lanes, default.strategy)
+        return compiled(shared, lanes, lane_strategy(known.chosen), drawn_by)
+    found = compiled(shared, lanes, default.strategy, drawn_by)
     if lanes == 1 or steps < _LEAST_STEPS:
         return found
     least = WORTH_CALIBRATING * max(found.seconds, LEAST_COMPILATION)
     is_small = found.executable.parameters < FEW_PARAMETERS
     if is_small and steps * lanes < least * LEAST_PACE:
         return found
-    if steps * lanes / _measure(found.executable, hyper, seeds, seconds=0.0) < least:
+    if steps * lanes / _measure(found.executable, hyper, starts, seconds=0.0) < least:
         return found
     start = time.perf_counter()
     programs = {default.strategy: found}
     for other in _others(default, lanes):
-        programs[other] = compiled(shared, lanes, other)
-    paces = {name: _measure(one.executable, hyper, seeds) for name, one in programs.items()}
+        programs[other] = compiled(shared, lanes, other, drawn_by)
+    paces = {name: _measure(one.executable, hyper, starts) for name, one in programs.items()}
     chosen = max(paces, key=lambda name: paces[name])
     store.write_calibration(
         CalibrationRecord(
@@ -179,7 +185,7 @@ def _others(default: Executable, lanes: int) -> list[Strategy]:
 def _measure(
     executable: Executable,
     hyper: Float[np.ndarray, "S H"],
-    seeds: Int[np.ndarray, " S"],
+    starts: Sequence[Drawing],
     *,
     seconds: float = SECONDS_PER_MEASUREMENT,
 ) -> float:
@@ -187,10 +193,9 @@ def _measure(
 
     One update warms up, the best of three is a first guess; then so many are timed as take about `seconds`, if any.
     """
-    missing = executable.width - len(seeds)
-    hyper = np.concatenate([hyper, np.repeat(hyper[-1:], missing, axis=0)])
-    lanes = executable.init(hyper, np.concatenate([seeds, np.zeros(missing, seeds.dtype)]))
-    used = np.arange(executable.width) < len(seeds)
+    count = len(hyper)
+    hyper = np.concatenate([hyper, np.repeat(hyper[-1:], executable.width - count, axis=0)])
+    lanes, used = executable.start(starts), np.arange(executable.width) < count
     never = np.zeros(executable.width, bool)
     done = 0
 
@@ -200,8 +205,8 @@ def _measure(
         start = time.perf_counter()
         lanes, report = executable.advance(lanes, hyper, np.where(used, done, 0), never)
         report.step.block_until_ready()
-        return updates * len(seeds) / max(time.perf_counter() - start, 1e-9)
+        return updates * count / max(time.perf_counter() - start, 1e-9)
 
     pace(1)
     guess = max(pace(1) for _ in range(3))  # a moment in which the machine did something else is not taken for slow
-    return pace(max(1, round(seconds * guess / len(seeds)))) if seconds else guess
+    return pace(max(1, round(seconds * guess / count))) if seconds else guess

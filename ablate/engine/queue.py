@@ -57,7 +57,8 @@ class JobQueue:
         if len(self._waiting) < self._workers:
             return None
         following = self._waiting[self._workers - 1]
-        return NextProgram(config=following.runs[0].config, lanes=following.width, strategy=following.strategy)
+        configs = {run.label: run.config for run in following.runs}
+        return NextProgram(configs=tuple(configs.values()), lanes=following.width, strategy=following.strategy)
 
     def drop(self, is_unwanted: Callable[[RunJob], bool]) -> None:
         """Take runs out of the packs that wait."""

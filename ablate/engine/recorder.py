@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ablate.store import DiagnosticRow, PackWriter, RunState, now
 
 from . import checkpoint
-from .executable import Lanes
+from .lanes import Lanes
 
 Row = tuple[str, int, str, float]
 """Run id, step, metric, value."""

@@ -6,7 +6,7 @@ from ablate.core import StoreError
 from ablate.store import Store
 
 from . import checkpoint
-from .executable import Lanes
+from .lanes import Lanes
 from .runs import Run
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from ablate.core import Status
 from ablate.store import RunState
 
+from .drawing import Start
 from .job import LaneReport, RunJob
 
 
@@ -16,8 +17,10 @@ class Run:
     """One run of a pack, as the host knows it."""
 
     job: RunJob
+    start: Start | None = None
+    """What draws its first state, once the pack has read its configuration."""
     hyper: Float[np.ndarray, " H"] = field(default_factory=lambda: np.zeros(0, np.float32))
-    """Its lane fields."""
+    """The lane fields that training reads."""
     planned: int = 0
     """Updates asked for so far; the device may be behind, and ends behind if the run diverges."""
     begun: bool = False

@@ -53,13 +53,14 @@ class Source:
 
     @cached_property
     def program(self) -> Program:
-        """The configuration with zeros for lane fields, for tracing."""
+        """What training reads of the configuration, with zeros for lane fields, for tracing."""
         return self.signature.config(jnp.zeros(self.signature.structure.num_leaves))
 
     @cached_property
     def state_shape(self) -> PyTree[jax.ShapeDtypeStruct]:
         """Shapes of one lane's program state."""
-        return jax.eval_shape(self.program.init, self.shapes, root(0))
+        whole = self.signature.whole
+        return jax.eval_shape(whole.config(jnp.zeros(whole.structure.num_leaves)).init, self.shapes, root(0))
 
     @cached_property
     def step_metrics(self) -> tuple[str, ...]:

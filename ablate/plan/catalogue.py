@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from ablate.core import Budget, Family, Lane, Recording, Spec, is_marked
+from ablate.core import Budget, Family, Lane, Recording, Spec, Start, is_marked
 from ablate.systems import FAMILIES
 
-Mark = Literal["lane", "static", "part", "budget", "recording"]
+Mark = Literal["lane", "static", "start", "part", "budget", "recording"]
 """What a field means for packing and identity; a ``part`` is a component with fields of its own."""
 
 _TYPES = {int: "integer", float: "number", str: "text", bool: "true or false", type(None): "null", Any: "anything"}
@@ -132,13 +132,15 @@ def _fields(cls: type[Spec], prefix: str = "") -> Iterator[FieldEntry]:
             type=family.name if family else _words(info.annotation, info.metadata),
             required=info.is_required(),
             default=None if info.default is PydanticUndefined else short_form(info.default),
-            mark="part" if family else _mark(info),
+            mark=_mark(info, family),
             description=" ".join((info.description or "").split()),
         )
 
 
-def _mark(info: FieldInfo) -> Mark:
-    marks: dict[Mark, Any] = {"lane": Lane, "budget": Budget, "recording": Recording}
+def _mark(info: FieldInfo, family: Family[Any] | None) -> Mark:
+    if family and not is_marked(info, Start):
+        return "part"
+    marks: dict[Mark, Any] = {"start": Start, "lane": Lane, "budget": Budget, "recording": Recording}
     return next((word for word, marker in marks.items() if is_marked(info, marker)), "static")
 
 

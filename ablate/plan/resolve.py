@@ -49,12 +49,12 @@ def resolve(grid: Grid, expansion: Expansion) -> tuple[Resolved, ...]:
             config = PROGRAMS.parse({"kind": kind, **raw}, parts)
             identity = digest(to_identity(config, texts))
             shared = signatures.of(config)
-            if shared not in counts:
-                counts[shared] = _count(config)
+            if shared.whole not in counts:
+                counts[shared.whole] = _count(config)
         except GridError as error:
             problems.update(dict.fromkeys(_placed(error.problems, expansion, variant, context, candidate)))
             continue
-        resolved.append(Resolved(variant, context, config, identity, shared, counts[shared], candidate, index))
+        resolved.append(Resolved(variant, context, config, identity, shared, counts[shared.whole], candidate, index))
     if resolved:
         problems.update(dict.fromkeys(_metric_problems(grid, resolved)))
         problems.update(dict.fromkeys(_candidate_problems(resolved)))

@@ -5,14 +5,14 @@ Importing this package registers the built-in components.
 
 from . import supervised
 from .activations import ACTIVATIONS, Activation
-from .component import Component
+from .component import Component, in_training
 from .diagnostics import DIAGNOSTICS, Diagnostic, Look
 from .flops import Flops, count_flops
 from .inits import INITS, Init
 from .inspect import citations, parameter_count
 from .interpolation import interpolate
 from .interventions import INTERVENTIONS, Intervention, Moment, Reset, Setting
-from .lanes import Signature, Signatures, hyper, signature
+from .lanes import Signature, Signatures, hyper, signature, whole_hyper
 from .models import (
     ATTENTIONS,
     DLN,
@@ -123,6 +123,7 @@ __all__ = [
     "citations",
     "count_flops",
     "hyper",
+    "in_training",
     "interpolate",
     "parameter_count",
     "root",
@@ -130,4 +131,5 @@ __all__ = [
     "stream",
     "supervised",
     "tap",
+    "whole_hyper",
 ]

@@ -1,17 +1,18 @@
 """`Component`: a `Spec` that is also a pytree, whose leaves are its lane fields.
 
 This is the packing rule of the engine: two run configurations may train as lanes of one compiled program exactly
-when ``jax.tree.structure`` of one equals that of the other.
+when ``jax.tree.structure`` of one equals that of the other, once `in_training` has taken out what only the drawing of
+the first state reads.
 """
 
 from collections.abc import Callable, Hashable, Mapping
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard, TypeVar
 
 import jax
 from jax.tree_util import GetAttrKey
 
-from ablate.core import Budget, Lane, Recording, Spec, canonical_json, marked_fields, to_plain
+from ablate.core import Budget, Lane, Recording, Spec, Start, canonical_json, marked_fields, to_plain
 
 _LARGEST_EXACT = 2**24
 """Above this, float32 no longer holds every integer."""
@@ -22,7 +23,7 @@ class Component(Spec):
 
     Subclass the base of a family (`Activation`, `Model`, ...), declare fields, and register with the family's
     decorator. A field marked ``Annotated[float, Lane()]`` may be a traced scalar when the methods that compute run;
-    all other fields are plain Python values that select the program.
+    all other fields are plain Python values that select the program. A field marked `Start` is there only for ``init``.
     """
 
     reference: ClassVar[str] = ""
@@ -38,6 +39,11 @@ class Component(Spec):
         jax.tree_util.register_pytree_with_keys(
             cls, _flatten_with_keys, lambda aux, children: _unflatten(cls, aux, children)
         )
+
+    @property
+    def redraws(self) -> bool:
+        """Whether training draws parameters anew, and so reads fields marked `Start`, here or inside."""
+        return False
 
     def model_post_init(self, context: Any, /) -> None:
         """Check that lane fields survive as float32."""
@@ -76,7 +82,7 @@ def _flatten_with_keys(component: Component) -> tuple[list[tuple[GetAttrKey, Any
     children: list[tuple[GetAttrKey, Any]] = []
     static: dict[str, Any] = {}
     for name in cls.model_fields:
-        if name in outside:
+        if name in outside or name not in vars(component):
             continue  # outside the program: reading one while training raises AttributeError
         value = getattr(component, name)
         if name in lanes or isinstance(value, Component) or _is_mapping_of_components(value):
@@ -97,6 +103,28 @@ def _outside(cls: type[Component]) -> frozenset[str]:
     return frozenset(marked_fields(cls, Budget, Recording)) - compiled
 
 
+C = TypeVar("C", bound=Component)
+
+
+def in_training(component: C) -> C:
+    """The component as updates and evaluations see it: without the fields marked `Start`, here and inside.
+
+    All of it, if it says that it `redraws`. The fields may be traced.
+    """
+    if component.redraws:
+        return component
+
+    def seen(value: object) -> object:
+        if isinstance(value, Component):
+            return in_training(value)
+        return {name: in_training(item) for name, item in value.items()} if _is_mapping_of_components(value) else value
+
+    cls, values = type(component), vars(component)
+    outside = marked_fields(cls, Start)
+    kept = (name for name in cls.model_fields if name in values and name not in outside)
+    return _with_fields(cls, {name: seen(values[name]) for name in kept})
+
+
 def static_key(component: Component, part: Callable[[Component], Hashable]) -> Hashable:
     """A key that is equal for components of equal tree structure, given such keys of the components inside."""
 
@@ -113,8 +141,11 @@ def static_key(component: Component, part: Callable[[Component], Hashable]) -> H
 
 def _unflatten(cls: type[Component], static: _Static, children: Any) -> Component:
     # Leaves may be tracers, shapes or anything else here, so nothing is validated.
+    return _with_fields(cls, dict(static.values) | dict(zip(static.children, children, strict=True)))
+
+
+def _with_fields(cls: type[C], fields: dict[str, Any]) -> C:
     component = cls.__new__(cls)
-    fields = dict(static.values) | dict(zip(static.children, children, strict=True))
     object.__setattr__(component, "__dict__", fields)
     object.__setattr__(component, "__pydantic_fields_set__", set(fields))
     object.__setattr__(component, "__pydantic_extra__", None)
@@ -122,5 +153,5 @@ def _unflatten(cls: type[Component], static: _Static, children: Any) -> Componen
     return component
 
 
-def _is_mapping_of_components(value: object) -> bool:
+def _is_mapping_of_components(value: object) -> TypeGuard[Mapping[str, Component]]:
     return isinstance(value, Mapping) and bool(value) and all(isinstance(item, Component) for item in value.values())

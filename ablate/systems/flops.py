@@ -59,7 +59,8 @@ def count_flops(shared: Signature) -> Flops:
     """
     data = jax.tree.map(_shape, shared.static_config().load())
     hyper = jax.ShapeDtypeStruct((shared.structure.num_leaves,), jnp.float32)
-    state = jax.eval_shape(lambda hyper, data: shared.config(hyper).init(data, root(0)), hyper, data)
+    whole = jax.ShapeDtypeStruct((shared.whole.structure.num_leaves,), jnp.float32)
+    state = jax.eval_shape(lambda hyper, data: shared.whole.config(hyper).init(data, root(0)), whole, data)
     return Flops(
         update=flops_of(lambda hyper, data, state: shared.config(hyper).step(data, state), hyper, data, state),
         evaluation=flops_of(lambda hyper, data, state: shared.config(hyper).evaluate(data, state), hyper, data, state),

@@ -1,7 +1,7 @@
 """Lanes: run configurations of one static signature, as one array of their lane fields."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NoReturn
 
@@ -11,18 +11,26 @@ from jaxtyping import Array, Float
 
 from ablate.core import Once, digest
 
-from .component import Component, static_key
+from .component import Component, in_training, static_key
 from .program import Program
 
 
 @dataclass(frozen=True)
 class Signature:
-    """The static part of a run configuration: what decides the compiled program.
+    """The static part of what training reads of a run configuration: what decides the compiled program.
 
     Equal signatures mean that the runs may share a pack; nothing else is looked at.
     """
 
     structure: jax.tree_util.PyTreeDef
+    drawn_by: jax.tree_util.PyTreeDef = field(compare=False)
+    """Structure of the whole configuration that this was made from, which draws the first state. Of runs of equal
+    signatures it may differ."""
+
+    @cached_property
+    def whole(self) -> "Signature":
+        """The static part of the whole configuration."""
+        return Signature(self.drawn_by, self.drawn_by)
 
     @cached_property
     def id(self) -> str:
@@ -45,8 +53,11 @@ class Signature:
 
 
 def signature(config: Component) -> Signature:
-    """The static signature of a validated run configuration."""
-    return Signature(jax.tree.structure(config))
+    """The static signature of a validated run configuration.
+
+    Without what only the drawing of the first state reads (`in_training`).
+    """
+    return Signature(jax.tree.structure(in_training(config)), jax.tree.structure(config))
 
 
 class Signatures:
@@ -73,7 +84,12 @@ class Signatures:
 
 
 def hyper(configs: Sequence[Component]) -> Float[np.ndarray, "S H"]:
-    """The lane fields of `configs` (all of one signature), one row per lane."""
+    """The lane fields of `configs` (all of one signature) that training reads, one row per lane."""
+    return whole_hyper([in_training(config) for config in configs])
+
+
+def whole_hyper(configs: Sequence[Component]) -> Float[np.ndarray, "S W"]:
+    """All lane fields of `configs` (all of one `Signature.whole`), one row per lane."""
     return np.asarray([jax.tree.leaves(config) for config in configs], np.float32).reshape(len(configs), -1)
 
 

@@ -39,7 +39,8 @@ class Program(Component):
     in one file, give it fields and the functions, and register it with ``@PROGRAMS.register("name")``: lanes, resume,
     statistics and report come with it.
 
-    Inside ``init``, ``step`` and ``evaluate`` the fields marked `Lane` are traced float32 scalars.
+    Inside ``init``, ``step`` and ``evaluate`` the fields marked `Lane` are traced float32 scalars. Fields marked
+    `Start` are there for ``init`` alone.
     """
 
     train: Train = Train()

@@ -82,6 +82,11 @@ class Supervised(Program):
             *acted,
         )
 
+    @property
+    def redraws(self) -> bool:
+        """See `Program.redraws`."""
+        return any(intervention.redraws for intervention in self.interventions.values())
+
     def load(self) -> Any:
         """See `Program.load`."""
         return self.problem.load()

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ablate.systems import PROGRAMS, Diagnostic, Intervention, Program, hyper, root, signature
+from ablate.systems import PROGRAMS, Diagnostic, Intervention, Program, in_training, root, signature, whole_hyper
 
 from ._rules import check_component, same_shapes
 
@@ -66,11 +66,12 @@ def check_diagnostic(diagnostic: Diagnostic, program: Program | None = None) -> 
     config = (PROGRAMS.parse(_SMALL) if program is None else program).model_copy(
         update={"diagnostics": {"it": diagnostic}}
     )
-    shared, data = signature(config), jax.tree.map(jnp.asarray, signature(config).static_config().load())
+    whole, data = signature(config).whole, jax.tree.map(jnp.asarray, config.load())
 
     def look(row: Array, seed: Array) -> dict[str, Array]:
-        traced = shared.config(row)
-        state, _ = traced.step(data, traced.init(data, root(seed)))
+        drawn = whole.config(row)
+        traced = in_training(drawn)
+        state, _ = traced.step(data, drawn.init(data, root(seed)))
         return traced.diagnose(data, state)
 
     alone = jax.jit(look)(_row(config), jnp.int32(1))
@@ -86,24 +87,24 @@ def check_diagnostic(diagnostic: Diagnostic, program: Program | None = None) -> 
 
 
 def _row(config: Program) -> Array:
-    return jnp.asarray(hyper([config])[0])
+    return jnp.asarray(whole_hyper([config])[0])
 
 
 def _train(config: Program, steps: int) -> Callable[[Array], Any]:
     """The state and the training losses after so many updates, as a function of the lane fields."""
-    shared = signature(config)
-    data = jax.tree.map(jnp.asarray, shared.static_config().load())
+    whole, data = signature(config).whole, jax.tree.map(jnp.asarray, config.load())
 
     @jax.jit
     def train(row: Array) -> Any:
-        program = shared.config(row)
+        drawn = whole.config(row)
+        program = in_training(drawn)
 
         def step(state: Any, _: None) -> Any:
             after, metrics = program.step(data, state)
             same_shapes(state, after)
             return after, metrics["train_loss"]
 
-        return jax.lax.scan(step, program.init(data, root(0)), length=steps)
+        return jax.lax.scan(step, drawn.init(data, root(0)), length=steps)
 
     return train
 

@@ -30,10 +30,11 @@ from ablate.systems import (
     Program,
     Schedule,
     Shapes,
-    hyper,
+    in_training,
     root,
     signature,
     stream,
+    whole_hyper,
 )
 from ablate.systems.interventions import leaf_name
 from ablate.systems.taps import collecting
@@ -240,7 +241,8 @@ def check_model(model: Model, shapes: Shapes, *, batch: int = 3) -> None:
     Gradients are taken beside the initial parameters, where a factor that starts at 0 hides nothing.
     """
     check_component(model)
-    apply = jax.jit(lambda parameters, inputs: model.apply(parameters, inputs, key=None))
+    trained = in_training(model)
+    apply = jax.jit(lambda parameters, inputs: trained.apply(parameters, inputs, key=None))
     parameters = model.init(shapes, root(0))
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(parameters)), "parameters must be float32"
     again = model.init(shapes, root(0))
@@ -251,8 +253,8 @@ def check_model(model: Model, shapes: Shapes, *, batch: int = 3) -> None:
     np.testing.assert_array_equal(outputs, apply(parameters, inputs), err_msg="evaluation is random")
     alone = apply(parameters, inputs[:1])
     np.testing.assert_allclose(alone, outputs[:1], rtol=1e-4, atol=1e-5, err_msg="an example depends on its neighbours")
-    _has_gradients(lambda leaves: model.apply(leaves, inputs, key=root(1)), parameters)
-    _check_units(model, parameters, inputs)
+    _has_gradients(lambda leaves: trained.apply(leaves, inputs, key=root(1)), parameters)
+    _check_units(trained, parameters, inputs)
     _check_traced(model, lambda traced: traced.apply(traced.init(shapes, root(0)), inputs, key=None), outputs)
 
 
@@ -261,12 +263,12 @@ def check_program(program: Program, *, steps: int = 3) -> None:
     check_component(program)
     shared = signature(program)
     data = jax.tree.map(jnp.asarray, shared.static_config().load())
-    row = jnp.asarray(hyper([program])[0])
+    row = jnp.asarray(whole_hyper([program])[0])
 
     @jax.jit
     def run(row: Array, key: Array) -> tuple[object, dict[str, Array]]:
-        config = shared.config(row)
-        state = config.init(data, key)
+        drawn = shared.whole.config(row)
+        config, state = in_training(drawn), drawn.init(data, key)
         metrics: dict[str, Array] = {}
         for _ in range(steps):
             after, metrics = config.step(data, state)

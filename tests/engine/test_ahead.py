@@ -1,7 +1,7 @@
 """The next pack's program is compiled while this pack trains."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from ablate.engine import execute, programs
 from ablate.engine.executable import Executable
 from ablate.plan import make_plan
 from ablate.store import Store
+from ablate.systems import Signature
 
 GRID = """
 base:
@@ -56,9 +57,11 @@ def test_later_programs_are_compiled_in_another_thread(tmp_path: Path, monkeypat
     threads: list[str] = []
     compile_ = Executable.compile
 
-    def compile_and_note(self: Executable) -> float:
-        threads.append(threading.current_thread().name)
-        return compile_(self)
+    def compile_and_note(self: Executable, drawn_by: Collection[Signature] = ()) -> float:
+        seconds = compile_(self, drawn_by)
+        if seconds:
+            threads.append(threading.current_thread().name)
+        return seconds
 
     monkeypatch.setattr(Executable, "compile", compile_and_note)
     store, _, statuses = train(tmp_path, "tanh, gelu")

@@ -12,6 +12,7 @@ import pytest
 
 from ablate.engine import PackJob, compaction, executable, programs
 from ablate.engine import pack as pack_module
+from ablate.engine.drawing import drawings, read
 from ablate.engine.executable import Executable
 from ablate.engine.pack import train
 from ablate.store import Store
@@ -202,7 +203,8 @@ class TestCalibration:
         finish(job)
         (one,) = programs._programs.values()
         rows = np.zeros((7, one.signature.structure.num_leaves), np.float32)
-        pace = programs._measure(one, rows, np.zeros(7, np.int32), seconds=0.05)
+        _, _, starts = read([configs(*RATES)[0]] * 7)
+        pace = programs._measure(one, rows, drawings(starts, np.zeros(7, np.int32)), seconds=0.05)
         assert 1 < pace < 1e8
 
 

@@ -1,5 +1,6 @@
 """What compiled programs take, before anything is trained."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ablate.engine import memory as memory_module
 from ablate.engine.executable import Executable
 from ablate.plan import Pack, make_packs, make_plan
 from ablate.store import CalibrationRecord, Store, now
+from ablate.systems import Signature
 
 GRID = """
 base:
@@ -33,9 +35,9 @@ def test_packs_of_one_program_are_compiled_once(tmp_path: Path, monkeypatch: pyt
     compiled: list[tuple[str, int]] = []
     real = Executable.compile
 
-    def counting(self: Executable) -> float:
+    def counting(self: Executable, drawn_by: Collection[Signature] = ()) -> float:
         compiled.append((self.signature.id, self.width))
-        return real(self)
+        return real(self, drawn_by)
 
     monkeypatch.setattr(Executable, "compile", counting)
     plan = make_plan(write(tmp_path), Store(tmp_path / "runs"))

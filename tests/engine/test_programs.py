@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ablate.engine.compile_cache import compile_in_turn, use_compile_cache
+from ablate.engine.drawing import Start, drawings
 from ablate.engine.executable import FEW_PARAMETERS, executable_for
 from ablate.systems import PROGRAMS, Signature, signature
 
@@ -20,7 +21,7 @@ def shared(**changes: object) -> Signature:
     return signature(PROGRAMS.parse(program(**changes)))
 
 
-def test_what_draws_the_first_weights_is_no_reason_to_compile_the_updates_again() -> None:
+def test_what_is_in_the_data_is_no_reason_to_compile_the_updates_again() -> None:
     use_compile_cache()
     hits: list[str] = []
     jax.monitoring.register_event_listener(lambda event, **_: hits.append(event))
@@ -30,17 +31,18 @@ def test_what_draws_the_first_weights_is_no_reason_to_compile_the_updates_again(
         assert executable_for(shared(**changes), 2, "map")._advance is not None
         return hits.count("/jax/compilation_cache/cache_hits") - before
 
-    assert loaded(model__width=9, model__weights="he_normal") == 0
-    assert loaded(model__width=9, model__weights="orthogonal") == 1
-    assert loaded(model__width=9, model__weights="orthogonal", model__activation="tanh") == 0
+    assert loaded(model__width=9) == 0
+    assert loaded(model__width=9, problem__noise=0.03) == 1
+    assert loaded(model__width=9, problem__noise=0.03, model__activation="tanh") == 0
 
 
 def test_data_of_another_size_is_another_program_even_where_nothing_reads_it() -> None:
     """The first weights do not depend on the data, so the texts of the two initialisations are equal."""
     for points in (64, 96):
+        whole = shared(problem__points=points).whole
         executable = executable_for(shared(problem__points=points), 2, "map")
-        rows = np.full((2, executable.signature.structure.num_leaves), 0.01, np.float32)
-        assert executable.init(rows, np.zeros(2, np.int32)).step.tolist() == [0, 0]
+        start = Start(whole, np.full(whole.structure.num_leaves, 0.01, np.float32))
+        assert executable.start(drawings([start] * 2, np.zeros(2, np.int32))).step.tolist() == [0, 0]
 
 
 def test_threads_take_turns_at_the_same_text_and_only_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from ablate.systems import PROGRAMS, Moment, Setting, hyper, root, signature
+from ablate.systems import PROGRAMS, Moment, Setting, in_training, root, signature, whole_hyper
 from ablate.systems.interventions import leaf_name
 from ablate.systems.supervised import Supervised, TrainState
 
@@ -25,12 +25,13 @@ def program(parts: dict[str, Any], **fields: Any) -> Supervised:
 
 def trained(config: Supervised, steps: int = 4) -> tuple[TrainState, dict[str, jax.Array]]:
     """The state after some updates, and every metric of each."""
-    data, row = jax.tree.map(jnp.asarray, config.load()), jnp.asarray(hyper([config])[0])
+    data, row = jax.tree.map(jnp.asarray, config.load()), jnp.asarray(whole_hyper([config])[0])
 
     @jax.jit
     def run(row: jax.Array) -> Any:
-        traced: Any = signature(config).config(row)
-        return jax.lax.scan(lambda state, _: traced.step(data, state), traced.init(data, root(0)), length=steps)
+        drawn: Any = signature(config).whole.config(row)
+        traced = in_training(drawn)
+        return jax.lax.scan(lambda state, _: traced.step(data, state), drawn.init(data, root(0)), length=steps)
 
     state, metrics = run(row)
     assert isinstance(state, TrainState)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ablate.core import GridError, digest, to_identity
-from ablate.systems import DIAGNOSTICS, PROGRAMS, hyper, inspect, root, signature, stream
+from ablate.systems import DIAGNOSTICS, PROGRAMS, in_training, inspect, root, signature, stream, whole_hyper
 from ablate.systems.models.gpt import Parameters
 from ablate.systems.supervised import Supervised, TrainState
 from ablate.systems.taps import collecting, scope, tap
@@ -37,15 +37,16 @@ def program(parts: dict[str, Any], **fields: Any) -> Supervised:
 def looked() -> tuple[Supervised, Any, TrainState, TrainState, dict[str, np.ndarray]]:
     """A small transformer after an update, what comes after the next one, and everything that diagnostics read."""
     config = program(GPT, diagnostics=ALL)
-    data, shared = jax.tree.map(jnp.asarray, config.load()), signature(config)
+    data, shared = jax.tree.map(jnp.asarray, config.load()), signature(config).whole
 
     @jax.jit
     def run(row: jax.Array) -> Any:
-        traced: Any = shared.config(row)
-        state, _ = traced.step(data, traced.init(data, root(0)))
+        drawn: Any = shared.config(row)
+        traced = in_training(drawn)
+        state, _ = traced.step(data, drawn.init(data, root(0)))
         return state, traced.step(data, state)[0], traced.diagnose(data, state)
 
-    state, after, found = run(jnp.asarray(hyper([config])[0]))
+    state, after, found = run(jnp.asarray(whole_hyper([config])[0]))
     return config, data, state, after, {name: np.asarray(values) for name, values in found.items()}
 
 

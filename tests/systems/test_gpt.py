@@ -11,7 +11,7 @@ import pytest
 from jaxtyping import Array
 
 from ablate.core import GridError, to_identity
-from ablate.systems import ATTENTIONS, DLNS, INITS, MODELS, POSITIONS, PROGRAMS, Shapes, hyper, root, signature
+from ablate.systems import ATTENTIONS, DLNS, INITS, MODELS, POSITIONS, PROGRAMS, Shapes, root, signature, whole_hyper
 from ablate.systems.models.gpt import GPT, Parameters
 from ablate.testing import conformance
 
@@ -137,8 +137,8 @@ def test_all_scales_train_in_one_pack() -> None:
     shared = signature(PROGRAMS.parse({"kind": "supervised", "model": model()}))
     assert all(signature(program) == shared for program in programs)
     plain = start(model())
-    for fields, row in zip(variants, hyper(programs), strict=True):
-        config: Any = shared.config(jnp.asarray(row))
+    for fields, row in zip(variants, whole_hyper(programs), strict=True):
+        config: Any = shared.whole.config(jnp.asarray(row))
         drawn = start(config.model)
         expected = start(model(**fields))
         jax.tree.map(lambda one, two: np.testing.assert_allclose(one, two, rtol=1e-6), drawn, expected)

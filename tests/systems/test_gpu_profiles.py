@@ -10,7 +10,7 @@ import pytest
 
 from ablate.plan import make_plan
 from ablate.store import Store
-from ablate.systems import Signature, root
+from ablate.systems import Signature, in_training, root
 
 PROFILES = sorted((Path(__file__).parents[2] / "grids/gpu").glob("*.yaml"))
 OF_MNIST = {"dln_memory", "tdln"}
@@ -30,12 +30,12 @@ def traced(shared: Signature) -> Any:
     data = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), shared.static_config().load())
 
     def run(row: jax.Array, data: Any) -> Any:
-        program = shared.config(row)
-        before = program.init(data, root(0))
+        drawn = shared.whole.config(row)
+        program, before = in_training(drawn), drawn.init(data, root(0))
         after, metrics = program.step(data, before)
         return before, after, metrics | program.evaluate(data, after), program.diagnose(data, after)
 
-    return jax.eval_shape(run, jax.ShapeDtypeStruct((shared.structure.num_leaves,), jnp.float32), data)
+    return jax.eval_shape(run, jax.ShapeDtypeStruct((shared.whole.structure.num_leaves,), jnp.float32), data)
 
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
@@ -43,7 +43,7 @@ def test_a_profile_plans_and_every_program_of_it_traces(path: Path, pictures: Pa
     own = [f"problem.images={{kind: npz, path: {pictures}}}"] if path.stem in OF_MNIST else []
     plan = make_plan(path, Store(tmp_path), own)
     assert len(plan.runs) >= 10
-    for shared in {run.signature for run in plan.runs}:
+    for shared in {run.signature.whole: run.signature for run in plan.runs}.values():
         before, after, recorded, diagnosed = traced(shared)
         assert jax.tree_util.tree_all(jax.tree.map(lambda old, new: old == new, before, after)), "shapes and dtypes"
         assert {value.shape for value in recorded.values()} == {()}

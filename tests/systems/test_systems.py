@@ -1,6 +1,7 @@
 """What the built-in systems promise beyond the conformance suites."""
 
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,18 @@ import numpy as np
 import pytest
 
 from ablate.core import GridError, digest, to_identity
-from ablate.systems import ACTIVATIONS, CORPORA, PROBLEMS, PROGRAMS, SCHEDULES, hyper, root, signature
+from ablate.systems import (
+    ACTIVATIONS,
+    CORPORA,
+    PROBLEMS,
+    PROGRAMS,
+    SCHEDULES,
+    hyper,
+    in_training,
+    root,
+    signature,
+    whole_hyper,
+)
 from ablate.systems.models.gpt import GPT
 from ablate.systems.problems import Shapes
 from ablate.systems.problems.char_lm import CharLM
@@ -124,7 +136,26 @@ def test_budget_and_recording_are_outside_signature_and_identity() -> None:
 
 def test_lane_fields_cannot_be_read_where_lanes_share() -> None:
     program = PROGRAMS.parse({"kind": "supervised", "model": {"kind": "gpt", "qk_scale": 0.5}})
-    shared = signature(program).static_config()
+    shared: Any = signature(program).static_config()
     with pytest.raises(TypeError, match="static fields only"):
-        float(shared.model.qk_scale)  # type: ignore[attr-defined]
+        float(shared.optimizer.lr)
     assert hyper([program]).dtype == np.float32
+
+
+def test_training_has_no_field_that_only_the_first_state_depends_on() -> None:
+    model = {"kind": "gpt", "matrices": "orthogonal", "qk_scale": 0.5, "position": {"scale": 0.3}, "dropout": 0.1}
+    program: Any = PROGRAMS.parse({"kind": "supervised", "model": model})
+    trained: Any = in_training(program)
+    for component, field in (
+        (trained.model, "matrices"),
+        (trained.model, "qk_scale"),
+        (trained.model.position, "scale"),
+    ):
+        with pytest.raises(AttributeError, match=field):
+            getattr(component, field)
+    assert trained.model.dropout == program.model.dropout
+    assert trained.optimizer == program.optimizer
+    assert signature(program) == signature(PROGRAMS.parse({"kind": "supervised", "model": {"dropout": 0.1}}))
+    assert len(hyper([program])[0]) < len(whole_hyper([program])[0])
+    again = in_training(PROGRAMS.parse({"kind": "supervised", "interventions": {"it": "shrink_and_perturb"}}))
+    assert "matrices" in vars(again.model)  # type: ignore[attr-defined]

@@ -29,8 +29,12 @@ class Setting:
     problem: Problem
 
     def fresh(self, key: Key[Array, ""]) -> PyTree[Float[Array, "..."]]:
-        """Parameters as a run would start from them, drawn anew."""
-        return self.model.init(self.problem.shapes(), key)
+        """Parameters as a run would start from them, drawn anew. For interventions that say that they redraw."""
+        try:
+            return self.model.init(self.problem.shapes(), key)
+        except AttributeError as error:
+            message = f"{error}; an intervention that draws fresh parameters says so in its property redraws"
+            raise AttributeError(message) from error
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,11 @@ class Intervention(Component):
     none: it always acts."""
     metrics: ClassVar[tuple[Metric, ...]] = ()
     """What it records at each update; in the results the name that the grid gives it stands in front."""
+
+    @property
+    def redraws(self) -> bool:
+        """Whether `update` asks for fresh parameters (`Setting.fresh`); if not, the model cannot draw any."""
+        return False
 
     @property
     def reads_activations(self) -> bool:

@@ -34,6 +34,11 @@ class Reset(Intervention):
     metrics = (Metric("units", "minimize", "units", "Hidden units that were reset, per update."),)
 
     @property
+    def redraws(self) -> bool:
+        """See `Intervention.redraws`."""
+        return True
+
+    @property
     def reads_activations(self) -> bool:
         """See `Intervention.reads_activations`."""
         return True

@@ -29,6 +29,11 @@ class ShrinkAndPerturb(Intervention):
     sigma: Annotated[float, Lane(), Field(ge=0)] = 0.01
     """Factor of the fresh draw."""
 
+    @property
+    def redraws(self) -> bool:
+        """See `Intervention.redraws`."""
+        return True
+
     def update(self, state: tuple[()], moment: Moment) -> tuple[tuple[()], Moment]:
         """See `Intervention.update`."""
         fresh = moment.setting.fresh(moment.key)

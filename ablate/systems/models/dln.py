@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 from pydantic import Field
 
-from ablate.core import Family
+from ablate.core import Family, Start
 from ablate.systems.component import Component
 from ablate.systems.inits import DrawNamed
 from ablate.systems.streams import stream
@@ -64,7 +64,7 @@ class Recurrence(DLN):
 
     size: Annotated[int, Field(gt=0)] = 100
     """Numbers S in the memory."""
-    decay_init: Literal["as_run", "intended"] = "as_run"
+    decay_init: Annotated[Literal["as_run", "intended"], Start()] = "as_run"
     """Initial decay a: uniform in (0.001, 0.05), with which the memory is gone after a step or two, or in
     (0.95, 0.999), which the journal meant. It is trained."""
 

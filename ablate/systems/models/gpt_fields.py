@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ablate.core import Added, Lane, Problem, did_you_mean, refuse, to_identity
+from ablate.core import Added, Lane, Problem, Start, did_you_mean, refuse, to_identity
 from ablate.systems.activations import ACTIVATIONS, Activation, Gelu
 from ablate.systems.inits import INITS, GlorotNormal, Init
 
@@ -75,29 +75,29 @@ class GPTFields(Model):
     """Pairs [i, j] of blocks: what block i returns is added to what block j reads, times a trained weight that starts
     at 1."""
 
-    matrices: Annotated[Init, INITS] = GlorotNormal()
+    matrices: Annotated[Init, INITS, Start()] = GlorotNormal()
     """Initialisation of every matrix of the blocks; the scales below multiply it."""
-    inits: Annotated[dict[str, Annotated[Init, INITS]], Added()] = Field({})
+    inits: Annotated[dict[str, Annotated[Init, INITS]], Added(), Start()] = Field({})
     """Initialisation of single matrices, in place of `matrices`, by name: qkv, out, up, down, gate, dln, position,
     unembedding."""
-    qkv: Annotated[Literal["split", "merged"], Added()] = "split"
+    qkv: Annotated[Literal["split", "merged"], Added(), Start()] = "split"
     """Queries, keys and values are drawn as three matrices of [D, D], or as one of [D, 3 D], which differs where the
     initialisation depends on the fan-out. They are stored and multiplied as one."""
-    qkv_scale: Annotated[float, Lane(), Added()] = 1.0
+    qkv_scale: Annotated[float, Lane(), Added(), Start()] = 1.0
     """Multiplies the initial query, key and value matrices."""
-    qk_scale: Annotated[float, Lane()] = 1.0
+    qk_scale: Annotated[float, Lane(), Start()] = 1.0
     """Multiplies the initial query and key matrices."""
-    q_scale: Annotated[float, Lane(), Added()] = 1.0
+    q_scale: Annotated[float, Lane(), Added(), Start()] = 1.0
     """Multiplies the initial query matrix."""
-    k_scale: Annotated[float, Lane(), Added()] = 1.0
+    k_scale: Annotated[float, Lane(), Added(), Start()] = 1.0
     """Multiplies the initial key matrix."""
-    v_scale: Annotated[float, Lane()] = 1.0
+    v_scale: Annotated[float, Lane(), Start()] = 1.0
     """Multiplies the initial value matrix."""
-    embedding_scale: Annotated[float, Lane()] = 1.0
+    embedding_scale: Annotated[float, Lane(), Start()] = 1.0
     """Standard deviation of the initial input embeddings, in units of 1/sqrt(D)."""
     output: Annotated[Literal["transposed", "fresh", "tied"], Added()] = "transposed"
     """The unembedding: starts as the transposed embedding, or is drawn like the matrices, or is the embedding."""
-    output_scale: Annotated[float, Lane(), Added()] = 1.0
+    output_scale: Annotated[float, Lane(), Added(), Start()] = 1.0
     """Multiplies the initial unembedding, unless that is the embedding."""
     logit_cap: Annotated[float | None, Lane(), Field(gt=0), Added()] = None
     """Bound c of the logits: z becomes c z / sqrt(z**2 + c**2). Nothing: no bound."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 from pydantic import Field
 
-from ablate.core import GridError, Problem
+from ablate.core import GridError, Problem, Start
 from ablate.systems.activations import ACTIVATIONS, Activation, Relu
 from ablate.systems.inits import INITS, HeNormal, Init
 from ablate.systems.problems import Shapes
@@ -36,7 +36,7 @@ class MLP(Model):
     """Units in each hidden layer."""
     activation: Annotated[Activation, ACTIVATIONS] = Relu()
     """After each hidden layer."""
-    weights: Annotated[Init, INITS] = HeNormal()
+    weights: Annotated[Init, INITS, Start()] = HeNormal()
     """Initialisation of the weight matrices; biases start at 0."""
 
     def init(self, shapes: Shapes, key: Key[Array, ""]) -> Parameters:

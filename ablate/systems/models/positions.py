@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 from pydantic import Field
 
-from ablate.core import Family, Lane
+from ablate.core import Family, Lane, Start
 from ablate.systems.component import Component
 from ablate.systems.inits import DrawNamed
 
@@ -35,7 +35,7 @@ class NoPosition(Position):
 class Learned(Position):
     """A trained vector per absolute position, drawn like the matrices and added to the embedding."""
 
-    scale: Annotated[float, Lane()] = 1.0
+    scale: Annotated[float, Lane(), Start()] = 1.0
     """Multiplies the initial vectors."""
 
     def init(self, length: int, width: int, draw: DrawNamed) -> Float[Array, "T D"]:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float, Key, Num, PyTree
 from pydantic import Field, model_validator
 
-from ablate.core import GridError, Problem, refuse
+from ablate.core import GridError, Problem, Start, refuse
 from ablate.systems.problems import Shapes
 from ablate.systems.streams import stream
 from ablate.systems.taps import scope, tap
@@ -110,10 +110,10 @@ class Recurrent(Model):
     """Whether radius and angle of the memory are trained; fixed_as_run is what the journal's code did instead: nothing
     in the first level is trained, and everything in the others. Nothing changes what is fixed, weight decay and
     interventions neither."""
-    forgetting: Pair = Field([1e-4, 1e-3])
+    forgetting: Annotated[Pair, Start()] = Field([1e-4, 1e-3])
     """Lowest and highest initial share of a channel that is forgotten per step, 1 - radius; log-uniform. The default is
     the journal's for 784 steps; for text it has [0.001, 0.1]."""
-    period: Pair = Field([1.0, 1000.0])
+    period: Annotated[Pair, Start()] = Field([1.0, 1000.0])
     """Shortest and longest initial period of a channel in steps, 2 pi / angle; log-uniform."""
     scan: Scan = "associative"
     """How the recurrence is computed: in log(T) parallel rounds, or one position after the other. Equal to float

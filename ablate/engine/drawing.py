@@ -1,0 +1,56 @@
+"""`Drawing`: how the first states of some lanes are drawn. Lanes of one program may be initialised in several ways."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from ablate.core import Parts
+from ablate.systems import PROGRAMS, Program, Signature, Signatures, whole_hyper
+
+
+class Start(NamedTuple):
+    """How one run starts, but for its seed."""
+
+    whole: Signature
+    """Of its whole configuration, as `Signature.whole`."""
+    row: Float[np.ndarray, " W"]
+    """All its lane fields."""
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """Lanes that one compiled initialisation draws."""
+
+    whole: Signature
+    """What it is compiled for."""
+    rows: Float[np.ndarray, "S W"]
+    """All lane fields; anything in rows that are not wanted."""
+    seeds: Int[np.ndarray, " S"]
+    wanted: Bool[np.ndarray, " S"]
+    """Which lanes."""
+
+
+def drawings(starts: Sequence[Start | None], seeds: Int[np.ndarray, " S"]) -> list[Drawing]:
+    """What draws the first states of lanes; each lane is in one of them, but for those that have no start."""
+    groups: dict[Signature, list[int]] = {}
+    for lane, start in enumerate(starts):
+        if start is not None:
+            groups.setdefault(start.whole, []).append(lane)
+    found = []
+    for whole, lanes in groups.items():
+        own = [start.row for lane in lanes if (start := starts[lane]) is not None]
+        rows = np.repeat(own[0][None], len(starts), axis=0)
+        rows[lanes] = own
+        found.append(Drawing(whole, rows, np.asarray(seeds, np.int32), np.isin(np.arange(len(starts)), lanes)))
+    return found
+
+
+def read(configs: Iterable[Mapping[str, Any]]) -> tuple[Signature, list[Program], list[Start]]:
+    """Configurations of one pack: the signature that they share, what each is, and how it starts."""
+    parts, signatures = Parts(), Signatures()
+    programs = [PROGRAMS.parse(config, parts) for config in configs]
+    starts = [Start(signatures.of(one).whole, whole_hyper([one])[0]) for one in programs]
+    return signatures.of(programs[0]), programs, starts
