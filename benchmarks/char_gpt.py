@@ -1,10 +1,12 @@
 """Steady state of the shipped char-GPT: ablate against a hand-written JAX loop and PyTorch.
 
-    python benchmarks/char_gpt.py [--rounds 5] [--out benchmarks/results/char_gpt.json]
+    python -m benchmarks.char_gpt [--rounds 5] [--out benchmarks/results/char_gpt.json]
 
 Each peer is a process of its own, started in turn (A B C A B C ...), and trains the same model on the same batches
 from the same weights; a round counts only if the losses agree. Reported: milliseconds per update of one run
-("lane-step"), with every core in use, and ratios within a round. PyTorch is optional: pip install 'ablate-grid[bench]'.
+("lane-step"), with every core in use, and ratios within a round. Also in each round, large matrix products on all
+cores: the share of their rate that the arithmetic of ablate's updates reaches. PyTorch is optional:
+pip install 'ablate-grid[bench]'.
 """
 
 import argparse
@@ -48,10 +50,8 @@ def ablate(folder: Path) -> dict[str, Any]:
 
     from ablate.engine.drawing import drawings, read
     from ablate.engine.executable import executable_for
-    from ablate.systems import hyper
 
-    shared, configs, starts = read([CONFIG] * LANES)
-    rows = hyper(configs)
+    shared, rows, starts = read([CONFIG] * LANES)
     executable = executable_for(shared, LANES, "map")
     compile_seconds = executable.compile([shared.whole])
     lanes = executable.start(drawings(starts, np.arange(LANES)))
@@ -68,7 +68,24 @@ def ablate(folder: Path) -> dict[str, Any]:
     report = advance(WARM + STEPS, quiet)
     seconds = time.perf_counter() - start
     loss = float(report.means[:, executable.step_metrics.index("train_loss")].mean())
-    return result(seconds, loss, compile_seconds=compile_seconds)
+    return result(seconds, loss, compile_seconds=compile_seconds, gflop=updates_gflop(shared))
+
+
+def updates_gflop(shared: Any) -> float:
+    """Operations of one update, counted in the traced function."""
+    from ablate.systems import count_flops
+
+    update = count_flops(shared).update
+    assert update is not None
+    return update / 1e9
+
+
+def products(folder: Path) -> dict[str, Any]:
+    """The rate of large matrix products on all cores, the best of three sizes."""
+    from benchmarks.roofs import MATRICES, arithmetic
+
+    found = arithmetic()
+    return {"gflops": max(found[f"gemm_{size}_gflops"] for size in MATRICES)}
 
 
 def export(folder: Path, state: Any) -> None:
@@ -239,7 +256,7 @@ def result(seconds: float, loss: float, *, lanes: int = LANES, **more: float) ->
 
 
 def spawn(peer: str, folder: Path, *extra: str) -> subprocess.Popen[str]:
-    command = [sys.executable, __file__, "--peer", peer, "--folder", str(folder), *extra]
+    command = [sys.executable, "-m", "benchmarks.char_gpt", "--peer", peer, "--folder", str(folder), *extra]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
@@ -280,6 +297,7 @@ def main() -> None:
         peers = {
             "ablate": lambda: ablate(options.folder),
             "handwritten": lambda: handwritten(options.folder),
+            "products": lambda: products(options.folder),
             "torch threads": lambda: torch_eager(options.folder, cores(), range(LANES)),
             "torch one thread": lambda: torch_eager(
                 options.folder, 1, range(options.first, options.first + options.count)
@@ -301,16 +319,23 @@ def main() -> None:
             found = {name: measure(name, Path(scratch)) for name in names}
             losses = [one["loss"] for one in found.values()]
             agree = max(losses) / min(losses) - 1 < AGREE
-            rounds.append({"peers": found, "agree": agree, "load": os.getloadavg()[0]})
+            best, mine = measure("products", Path(scratch))["gflops"], found["ablate"]
+            share = mine["gflop"] / mine["ms_per_lane_step"] * 1e3 / best
+            rounds.append(
+                {"peers": found, "agree": agree, "gemm_gflops": best, "share": share, "load": os.getloadavg()[0]}
+            )
             times = "  ".join(f"{name} {one['ms_per_lane_step']:.2f} ms" for name, one in found.items())
             print(
                 f"round {number}: {times}  losses {'agree' if agree else f'DIFFER {losses}'}"
-                f"  load {os.getloadavg()[0]:.1f}"
+                f"  {share:.0%} of {best:.0f} GFLOP/s  load {os.getloadavg()[0]:.1f}"
             )
     counted = [one["peers"] for one in rounds if one["agree"]]
     for name in names[1:]:
         ratios = sorted(one[name]["ms_per_lane_step"] / one["ablate"]["ms_per_lane_step"] for one in counted)
         print(f"{name} / ablate: median {statistics.median(ratios):.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f})")
+    shares = sorted(one["share"] for one in rounds)
+    median = statistics.median(shares)
+    print(f"share of the rate of large products: median {median:.0%} (from {shares[0]:.0%} to {shares[-1]:.0%})")
     if options.out:
         import jax
 

@@ -74,10 +74,9 @@ def _measured(config: dict[str, Any], lanes: int, rounds: int) -> tuple[int, dic
 
     from ablate.engine.drawing import drawings, read
     from ablate.engine.executable import Strategy, executable_for
-    from ablate.systems import hyper
 
-    shared, configs, starts = read([config] * lanes)
-    rows, never, strategies = hyper(configs), np.zeros(lanes, bool), ("map", "vmap")
+    shared, rows, starts = read([config] * lanes)
+    never, strategies = np.zeros(lanes, bool), ("map", "vmap")
     programs, states = {}, {}
     for strategy in strategies:
         chosen: Strategy = strategy  # type: ignore[assignment]

@@ -64,10 +64,9 @@ def _measured(config: dict[str, Any], rounds: int) -> dict[int, list[float]]:
 
     from ablate.engine.drawing import drawings, read
     from ablate.engine.executable import executable_for
-    from ablate.systems import hyper
 
-    shared, configs, starts = read([config] * LANES)
-    rows, drawn, never = hyper(configs), drawings(starts, np.arange(LANES)), np.zeros(LANES, bool)
+    shared, rows, starts = read([config] * LANES)
+    drawn, never = drawings(starts, np.arange(LANES)), np.zeros(LANES, bool)
     executable = executable_for(shared, LANES, "auto")
     executable.compile([shared.whole])
     times: dict[int, list[float]] = {length: [] for length in LENGTHS}

@@ -286,10 +286,11 @@ def methods(study: Study) -> str:
     if ranked and tested:
         over = max(len(_scored(study.rows(context))) for context in plan.contexts)
         limit = f" among the {TOP} best means" if over > TOP else ""
+        unpaired = " (Welch's for those with fewer than 2 common seeds)" if welch else ""
         text.append(
             f"Rank intervals count the variants that are significantly better or worse, by paired t tests of all pairs"
-            f"{limit}, Holm-adjusted over the pairs, together with the verdicts against the baseline; a variant could "
-            "be best if none is significantly better and none of its runs diverged."
+            f"{unpaired}{limit}, Holm-adjusted over the pairs, together with the verdicts against the baseline; a "
+            "variant could be best if none is significantly better and none of its runs diverged."
         )
     if any(effect.diverged for effect in effects):
         text.append(

@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ablate.core import Parts
-from ablate.systems import PROGRAMS, Program, Signature, Signatures, whole_hyper
+from ablate.systems import PROGRAMS, Program, Signature, Signatures, hyper, whole_hyper
 
 
-class Start(NamedTuple):
+class Beginning(NamedTuple):
     """How one run starts, but for its seed."""
 
     whole: Signature
@@ -33,7 +33,7 @@ class Drawing:
     """Which lanes."""
 
 
-def drawings(starts: Sequence[Start | None], seeds: Int[np.ndarray, " S"]) -> list[Drawing]:
+def drawings(starts: Sequence[Beginning | None], seeds: Int[np.ndarray, " S"]) -> list[Drawing]:
     """What draws the first states of lanes; each lane is in one of them, but for those that have no start."""
     groups: dict[Signature, list[int]] = {}
     for lane, start in enumerate(starts):
@@ -48,9 +48,22 @@ def drawings(starts: Sequence[Start | None], seeds: Int[np.ndarray, " S"]) -> li
     return found
 
 
-def read(configs: Iterable[Mapping[str, Any]]) -> tuple[Signature, list[Program], list[Start]]:
-    """Configurations of one pack: the signature that they share, what each is, and how it starts."""
+def read(configs: Iterable[Mapping[str, Any]]) -> tuple[Signature, Float[np.ndarray, "S H"], list[Beginning]]:
+    """Configurations of one pack: the signature that they share, the lane fields that training reads, the starts.
+
+    Equal configurations, as those of several seeds, are looked at once.
+    """
     parts, signatures = Parts(), Signatures()
+    known: dict[int, tuple[Float[np.ndarray, " H"], Beginning]] = {}
+
+    def look(program: Program) -> tuple[Float[np.ndarray, " H"], Beginning]:
+        if id(program) not in known:
+            known[id(program)] = (
+                hyper([program])[0],
+                Beginning(signatures.of(program).whole, whole_hyper([program])[0]),
+            )
+        return known[id(program)]
+
     programs = [PROGRAMS.parse(config, parts) for config in configs]
-    starts = [Start(signatures.of(one).whole, whole_hyper([one])[0]) for one in programs]
-    return signatures.of(programs[0]), programs, starts
+    rows, starts = zip(*map(look, programs), strict=True)
+    return signatures.of(programs[0]), np.stack(rows), list(starts)

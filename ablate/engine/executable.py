@@ -18,7 +18,7 @@ from ablate.systems import Signature, root
 
 from .compile_cache import compile_in_turn
 from .drawing import Drawing
-from .lanes import RUNNING, Lanes, Report, all_finite, fresh, is_training, keep, shape_of, zeros
+from .lanes import Lanes, Report, all_finite, fresh, is_training, keep, shape_of, zeros
 from .source import AXIS, Source, source_for
 
 Strategy = Literal["vmap", "map", "map:8"]
@@ -163,17 +163,20 @@ class Executable:
 
     # --- one lane ----------------------------------------------------------------------------------------------
 
-    def _step_lane(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> Lanes:
+    def _step_lane(self, data: PyTree, hyper: Float[Array, " H"], until: Int[Array, ""], lane: Lanes) -> Lanes:
+        """The lane after an update; as it was if it does not train, or if something stopped being finite."""
+        trains = is_training(lane, until)
         program = self.signature.config(hyper)
         state, metrics = program.step(data, lane.program)
         values = jnp.stack([metrics[name].astype(jnp.float32) for name in self.step_metrics])
         finite = jnp.append(jnp.isfinite(values), all_finite(program.guarded(state)))
-        alive = jnp.all(finite)
+        is_finite = jnp.all(finite)
+        alive = trains & is_finite
         state = jax.tree.map(lambda new, old: jnp.where(alive, new, old), state, lane.program)
         return Lanes(
             program=state,
             step=lane.step + alive,
-            cause=jnp.where(alive, RUNNING, jnp.argmin(finite).astype(jnp.int32)),
+            cause=jnp.where(trains & ~is_finite, jnp.argmin(finite).astype(jnp.int32), lane.cause),
             sums=lane.sums + jnp.where(alive, values, 0.0),
             summed=lane.summed + alive,
         )
@@ -196,7 +199,7 @@ class Executable:
         def one(args: tuple[Array, Array, Array, Lanes]) -> tuple[Lanes, Float[Array, " E"]]:
             hyper, until, evaluate, lane = args
             lane = jax.lax.while_loop(
-                lambda lane: is_training(lane, until), lambda lane: self._step_lane(data, hyper, lane), lane
+                lambda lane: is_training(lane, until), lambda lane: self._step_lane(data, hyper, until, lane), lane
             )
             measured = jax.lax.cond(
                 evaluate,
@@ -211,10 +214,10 @@ class Executable:
     def _advance_batched(
         self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes
     ) -> tuple[Lanes, Float[Array, "S E"]]:
-        step = jax.vmap(self._step_lane, (None, 0, 0))
+        step = jax.vmap(self._step_lane, (None, 0, 0, 0))
 
         def body(lanes: Lanes) -> Lanes:
-            return keep(is_training(lanes, until), step(data, hyper, lanes), lanes)
+            return step(data, hyper, until, lanes)
 
         lanes = jax.lax.while_loop(lambda lanes: jnp.any(is_training(lanes, until)), body, lanes)
         evaluation = jax.lax.cond(

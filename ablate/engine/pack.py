@@ -14,19 +14,18 @@ import numpy as np
 from ablate.core import AblateError, Status, StoreError
 from ablate.plan import import_plugins, plugin_versions
 from ablate.store import PackRecord, PackWriter, Store, provenance
-from ablate.systems import hyper
 
 from . import checkpoint
 from .compaction import spread, target
 from .drawing import drawings, read
 from .executable import Executable
-from .job import LaneStrategy, PackJob, PackReport, Phase, lane_strategy
+from .job import PackJob, PackReport, Phase
 from .lanes import Lanes, Report
 from .programs import calibrated, compile_ahead, forget_programs
 from .raised import in_short, is_out_of_memory
 from .readings import readings
 from .recorder import Recorder, Snapshot
-from .resume import take_up
+from .resume import as_before, take_up
 from .runs import Run
 
 SECONDS_PER_CALL = 1.0
@@ -214,12 +213,12 @@ class _Pack:
 
     def _prepare(self) -> None:
         """Compile, and give the first runs their lanes."""
-        shared, configs, starts = read(run.job.config for run in self.runs)
-        for run, row, start in zip(self.runs, hyper(configs), starts, strict=True):
+        shared, fields, starts = read(run.job.config for run in self.runs)
+        for run, row, start in zip(self.runs, fields, starts, strict=True):
             run.hyper, run.start = row, start
-        strategy, lanes = self._as_before()
+        strategy, lanes = as_before(self.job, self.store)
         first = self.runs[:lanes]
-        rows = np.stack([run.hyper for run in first])
+        rows = fields[: len(first)]
         drawn = drawings(starts[:lanes], np.asarray([run.job.seed for run in first]))
         steps = sum(run.steps for run in self.job.runs) // len(first)
         if ahead := self.job.ahead:
@@ -233,22 +232,6 @@ class _Pack:
         self.hyper = np.resize(rows, (self.executable.width, rows.shape[1]))
         self.seeds = np.zeros(self.executable.width, np.int32)
         self.state = self._fill(range(self.most))
-
-    def _as_before(self) -> tuple[LaneStrategy, int]:
-        """How lanes run, and how many: as the grid asks, or, where that leaves it to us, as runs that go on here began.
-
-        The width, too, where lanes are batched on a CPU: at another one, sums may be added in another order. Such
-        networks are small, and an idle lane costs little.
-        """
-        if self.job.strategy == "auto":
-            for run in self.runs:
-                attempt = self.store.attempt(run.job.run_id)
-                record = self.store.pack(attempt.pack_id) if attempt and attempt.state.checkpoint else None
-                if record is not None:
-                    strategy = lane_strategy(record.strategy)
-                    keeps = strategy == "vmap" and jax.local_devices()[0].platform == "cpu"
-                    return strategy, record.width if keeps else self.job.width
-        return self.job.strategy, self.job.width
 
     def _arrange(self) -> None:
         """Between two calls: a lane whose run has ended takes the next run, or is left out if that saves time."""

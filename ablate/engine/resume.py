@@ -1,11 +1,14 @@
-"""Where a run goes on: the newest good state that the store has of it."""
+"""Where runs go on: the newest good state that the store has of each, and the way in which their lanes ran."""
 
 from collections.abc import Sequence
+
+import jax
 
 from ablate.core import StoreError
 from ablate.store import Store
 
 from . import checkpoint
+from .job import LaneStrategy, PackJob, lane_strategy
 from .lanes import Lanes
 from .runs import Run
 
@@ -40,3 +43,20 @@ def take_up(run: Run, store: Store, *, like: Lanes, causes: Sequence[str]) -> La
                 run.status = "done"
             return saved
     return None
+
+
+def as_before(job: PackJob, store: Store) -> tuple[LaneStrategy, int]:
+    """How lanes run, and how many: as the grid asks, or, where that leaves it to us, as runs that go on here began.
+
+    The width, too, where lanes are batched on a CPU: at another one, sums may be added in another order. Such networks
+    are small, and an idle lane costs little.
+    """
+    if job.strategy == "auto":
+        for run in job.runs:
+            attempt = store.attempt(run.run_id)
+            record = store.pack(attempt.pack_id) if attempt and attempt.state.checkpoint else None
+            if record is not None:
+                strategy = lane_strategy(record.strategy)
+                keeps = strategy == "vmap" and jax.local_devices()[0].platform == "cpu"
+                return strategy, record.width if keeps else job.width
+    return job.strategy, job.width

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from ablate.core import Status
 from ablate.store import RunState
 
-from .drawing import Start
+from .drawing import Beginning
 from .job import LaneReport, RunJob
 
 
@@ -17,7 +17,7 @@ class Run:
     """One run of a pack, as the host knows it."""
 
     job: RunJob
-    start: Start | None = None
+    start: Beginning | None = None
     """What draws its first state, once the pack has read its configuration."""
     hyper: Float[np.ndarray, " H"] = field(default_factory=lambda: np.zeros(0, np.float32))
     """The lane fields that training reads."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ablate.engine.compile_cache import compile_in_turn, use_compile_cache
-from ablate.engine.drawing import Start, drawings
+from ablate.engine.drawing import Beginning, drawings
 from ablate.engine.executable import FEW_PARAMETERS, executable_for
 from ablate.systems import PROGRAMS, Signature, signature
 
@@ -41,7 +41,7 @@ def test_data_of_another_size_is_another_program_even_where_nothing_reads_it() -
     for points in (64, 96):
         whole = shared(problem__points=points).whole
         executable = executable_for(shared(problem__points=points), 2, "map")
-        start = Start(whole, np.full(whole.structure.num_leaves, 0.01, np.float32))
+        start = Beginning(whole, np.full(whole.structure.num_leaves, 0.01, np.float32))
         assert executable.start(drawings([start] * 2, np.zeros(2, np.int32))).step.tolist() == [0, 0]
 
 
