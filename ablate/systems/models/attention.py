@@ -73,7 +73,8 @@ class Masked(Attention):
         if history is not None:
             seen &= _distances(length, length, 0).astype(jnp.float32) < history
         weights = tap("attention", jax.nn.softmax(jnp.where(seen[None, None], scores, _MASKED), axis=-1))
-        return jnp.einsum("bhts,bhsd->bthd", drop(weights).astype(values.dtype), values)
+        mixed = jnp.einsum("bhts,bhsd->bhtd", drop(weights).astype(values.dtype), values)
+        return mixed.transpose(0, 2, 1, 3)  # an einsum into this order is slower on a CPU
 
 
 @ATTENTIONS.register("local")
@@ -115,8 +116,8 @@ class Local(Attention):
         weights = jax.nn.softmax(jnp.where(seen[None, None], scores, _MASKED), axis=-1)
         if is_collecting():
             tap("attention", weights.reshape(batch, heads, -1, 2 * self.block)[:, :, :length])
-        mixed = jnp.einsum("bhnws,bhnsd->bnwhd", drop(weights).astype(values.dtype), near_values)
-        return mixed.reshape(batch, -1, heads, size)[:, :length]
+        mixed = jnp.einsum("bhnws,bhnsd->bhnwd", drop(weights).astype(values.dtype), near_values)
+        return mixed.reshape(batch, heads, -1, size).transpose(0, 2, 1, 3)[:, :length]
 
     def _blocks(self, heads: Float[Array, "B H T d"]) -> Float[Array, "B H n W d"]:
         batch, count, length, size = heads.shape

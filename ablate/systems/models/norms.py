@@ -96,7 +96,7 @@ class LayerNorm(Scaled):
 
     def normalise(self, values: Float[Array, "... N"]) -> Float[Array, "... N"]:
         """See `Scaled.normalise`."""
-        return jax.nn.standardize(values, epsilon=self.eps)
+        return _standardized(values, -1, self.eps)
 
 
 def head_norm(
@@ -105,5 +105,11 @@ def head_norm(
     """LayerNorm of queries or keys: of each head's d numbers, or of all numbers of an example at once."""
     if kind == "none":
         return heads
-    values = jax.nn.standardize(heads.astype(jnp.float32), axis=(1, 2, 3) if kind == "whole" else -1, epsilon=_HEAD_EPS)
+    values = _standardized(heads.astype(jnp.float32), (1, 2, 3) if kind == "whole" else -1, _HEAD_EPS)
     return (values if weight is None else values * weight[None, None, None]).astype(heads.dtype)
+
+
+def _standardized(values: Float[Array, "..."], axis: int | tuple[int, ...], eps: float) -> Float[Array, "..."]:
+    """(x - mean) / sqrt(variance + eps). `jax.nn.standardize` takes 1.5 times as long on a CPU."""
+    centred = values - jnp.mean(values, axis, keepdims=True)
+    return centred * jax.lax.rsqrt(jnp.mean(jnp.square(centred), axis, keepdims=True) + eps)
