@@ -72,8 +72,11 @@ class Masked(Attention):
         seen = jnp.tril(jnp.ones((length, length), bool))
         if history is not None:
             seen &= _distances(length, length, 0).astype(jnp.float32) < history
-        weights = tap("attention", jax.nn.softmax(jnp.where(seen[None, None], scores, _MASKED), axis=-1))
+        weights, sums = _softmax(scores, seen[None, None])
+        if is_collecting():
+            tap("attention", weights / sums)
         mixed = jnp.einsum("bhts,bhsd->bhtd", drop(weights).astype(values.dtype), values)
+        mixed = (mixed.astype(jnp.float32) / sums).astype(values.dtype)
         return mixed.transpose(0, 2, 1, 3)  # an einsum into this order is slower on a CPU
 
 
@@ -113,16 +116,29 @@ class Local(Attention):
         distances = _distances(self.block, 2 * self.block, self.block)
         seen = (distances >= 0) & (distances.astype(jnp.float32) < history)
         seen = seen[None] & _exists(mine.shape[2], self.block)
-        weights = jax.nn.softmax(jnp.where(seen[None, None], scores, _MASKED), axis=-1)
+        weights, sums = _softmax(scores, seen[None, None])
         if is_collecting():
-            tap("attention", weights.reshape(batch, heads, -1, 2 * self.block)[:, :, :length])
+            tap("attention", (weights / sums).reshape(batch, heads, -1, 2 * self.block)[:, :, :length])
         mixed = jnp.einsum("bhnws,bhnsd->bhnwd", drop(weights).astype(values.dtype), near_values)
+        mixed = (mixed.astype(jnp.float32) / sums).astype(values.dtype)
         return mixed.reshape(batch, heads, -1, size).transpose(0, 2, 1, 3)[:, :length]
 
     def _blocks(self, heads: Float[Array, "B H T d"]) -> Float[Array, "B H n W d"]:
         batch, count, length, size = heads.shape
         padded = jnp.pad(heads, ((0, 0), (0, 0), (0, -length % self.block), (0, 0)))
         return padded.reshape(batch, count, -1, self.block, size)
+
+
+def _softmax(
+    scores: Float[Array, "... T S"], seen: Bool[Array, "... T S"]
+) -> tuple[Float[Array, "... T S"], Float[Array, "... T 1"]]:
+    """Attention weights before they are divided by their sums, and the sums.
+
+    To divide what they mix, d numbers per position instead of S, is less work.
+    """
+    scores = jnp.where(seen, scores, _MASKED)
+    weights = jnp.exp(scores - jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True)))
+    return weights, jnp.sum(weights, axis=-1, keepdims=True)
 
 
 def _with_previous(blocks: Float[Array, "B H n W d"]) -> Float[Array, "B H n 2*W d"]:
