@@ -80,7 +80,7 @@ def updates_gflop(shared: Any) -> float:
     return update / 1e9
 
 
-def products(folder: Path) -> dict[str, Any]:
+def products() -> dict[str, Any]:
     """The rate of large matrix products on all cores, the best of three sizes."""
     from benchmarks.roofs import MATRICES, arithmetic
 
@@ -297,7 +297,7 @@ def main() -> None:
         peers = {
             "ablate": lambda: ablate(options.folder),
             "handwritten": lambda: handwritten(options.folder),
-            "products": lambda: products(options.folder),
+            "products": products,
             "torch threads": lambda: torch_eager(options.folder, cores(), range(LANES)),
             "torch one thread": lambda: torch_eager(
                 options.folder, 1, range(options.first, options.first + options.count)

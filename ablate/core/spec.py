@@ -19,7 +19,7 @@ class Lane:
     """Marks a number that may differ between the lanes of one compiled program.
 
     The field arrives in the program as a float32 scalar that may be traced, so code must not branch on it in
-    Python. Every field without this mark is static: runs that differ in it never share a pack.
+    Python. Every field without this mark, or `Start`, is static: runs that differ in it never share a pack.
     """
 
 

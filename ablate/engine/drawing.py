@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ablate.core import Parts
+from ablate.core import Once, Parts
 from ablate.systems import PROGRAMS, Program, Signature, Signatures, hyper, whole_hyper
 
 
@@ -54,16 +54,10 @@ def read(configs: Iterable[Mapping[str, Any]]) -> tuple[Signature, Float[np.ndar
     Equal configurations, as those of several seeds, are looked at once.
     """
     parts, signatures = Parts(), Signatures()
-    known: dict[int, tuple[Float[np.ndarray, " H"], Beginning]] = {}
 
-    def look(program: Program) -> tuple[Float[np.ndarray, " H"], Beginning]:
-        if id(program) not in known:
-            known[id(program)] = (
-                hyper([program])[0],
-                Beginning(signatures.of(program).whole, whole_hyper([program])[0]),
-            )
-        return known[id(program)]
+    def look(program: Program, _: object) -> tuple[Float[np.ndarray, " H"], Beginning]:
+        return hyper([program])[0], Beginning(signatures.of(program).whole, whole_hyper([program])[0])
 
     programs = [PROGRAMS.parse(config, parts) for config in configs]
-    rows, starts = zip(*map(look, programs), strict=True)
+    rows, starts = zip(*map(Once(look), programs), strict=True)
     return signatures.of(programs[0]), np.stack(rows), list(starts)

@@ -65,7 +65,7 @@ class Executable:
     # --- host side ---------------------------------------------------------------------------------------------
 
     def start(self, drawings: Sequence[Drawing]) -> Lanes:
-        """Fresh lanes, drawn as at least one drawing says; zeros in those that none wants."""
+        """Fresh lanes, as the drawings say (at least one); zeros in lanes that none of them wants."""
         first, *others = drawings
         lanes = self._drawn(first)
         for other in others:

@@ -84,7 +84,7 @@ class Supervised(Program):
 
     @property
     def redraws(self) -> bool:
-        """See `Program.redraws`."""
+        """See `Component.redraws`."""
         return any(intervention.redraws for intervention in self.interventions.values())
 
     def load(self) -> Any:
