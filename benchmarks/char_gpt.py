@@ -56,18 +56,18 @@ def ablate(folder: Path) -> dict[str, Any]:
     compile_seconds = executable.compile([shared.whole])
     lanes = executable.start(drawings(starts, np.arange(LANES)))
     export(folder, lanes.program)
-    quiet, loud = np.zeros(LANES, bool), np.ones(LANES, bool)
+    quiet, loud = np.zeros((LANES, 1), bool), np.ones((LANES, 1), bool)
 
     def advance(until: int, evaluate: np.ndarray) -> Any:
         nonlocal lanes
-        lanes, report = executable.advance(lanes, rows, np.full(LANES, until), evaluate)
+        lanes, report = executable.advance(lanes, rows, np.full((LANES, 1), until), evaluate)
         return jax.block_until_ready(report)
 
     advance(WARM, loud)
     start = time.perf_counter()
     report = advance(WARM + STEPS, quiet)
     seconds = time.perf_counter() - start
-    loss = float(report.means[:, executable.step_metrics.index("train_loss")].mean())
+    loss = float(executable.read(report).means[:, 0, executable.step_metrics.index("train_loss")].mean())
     return result(seconds, loss, compile_seconds=compile_seconds, gflop=updates_gflop(shared))
 
 

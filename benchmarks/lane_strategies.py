@@ -76,7 +76,7 @@ def _measured(config: dict[str, Any], lanes: int, rounds: int) -> tuple[int, dic
     from ablate.engine.executable import Strategy, executable_for
 
     shared, rows, starts = read([config] * lanes)
-    never, strategies = np.zeros(lanes, bool), ("map", "vmap")
+    never, strategies = np.zeros((lanes, 1), bool), ("map", "vmap")
     programs, states = {}, {}
     for strategy in strategies:
         chosen: Strategy = strategy  # type: ignore[assignment]
@@ -87,9 +87,9 @@ def _measured(config: dict[str, Any], lanes: int, rounds: int) -> tuple[int, dic
 
     def seconds(strategy: str, updates: int) -> float:
         start = time.perf_counter()
-        until = np.full(lanes, done + updates)
+        until = np.full((lanes, 1), done + updates)
         states[strategy], report = programs[strategy].advance(states[strategy], rows, until, never)
-        report.step.block_until_ready()
+        report.block_until_ready()
         return time.perf_counter() - start
 
     per_update = max(seconds(strategy, 5) for strategy in strategies) / 5

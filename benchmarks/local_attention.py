@@ -55,7 +55,7 @@ def _measured(context: int, rounds: int) -> dict[str, float]:
     from ablate.engine.executable import executable_for
 
     lanes = machine.cores()
-    never, programs, states, rows, done = np.zeros(lanes, bool), {}, {}, {}, dict.fromkeys(cells(context), 0)
+    never, programs, states, rows, done = np.zeros((lanes, 1), bool), {}, {}, {}, dict.fromkeys(cells(context), 0)
     for name, fields in cells(context).items():
         config = {
             "kind": "supervised",
@@ -71,8 +71,9 @@ def _measured(context: int, rounds: int) -> dict[str, float]:
     def seconds(name: str, updates: int) -> float:
         done[name] += updates
         start = time.perf_counter()
-        states[name], report = programs[name].advance(states[name], rows[name], np.full(lanes, done[name]), never)
-        report.step.block_until_ready()
+        until = np.full((lanes, 1), done[name])
+        states[name], report = programs[name].advance(states[name], rows[name], until, never)
+        report.block_until_ready()
         return (time.perf_counter() - start) / updates
 
     updates = {name: max(2, round(SECONDS / min(seconds(name, 2) for _ in range(2)))) for name in programs}

@@ -66,7 +66,7 @@ def _measured(config: dict[str, Any], rounds: int) -> dict[int, list[float]]:
     from ablate.engine.executable import executable_for
 
     shared, rows, starts = read([config] * LANES)
-    drawn, never = drawings(starts, np.arange(LANES)), np.zeros(LANES, bool)
+    drawn, never = drawings(starts, np.arange(LANES)), np.zeros((LANES, 1), bool)
     executable = executable_for(shared, LANES, "auto")
     executable.compile([shared.whole])
     times: dict[int, list[float]] = {length: [] for length in LENGTHS}
@@ -76,7 +76,7 @@ def _measured(config: dict[str, Any], rounds: int) -> dict[int, list[float]]:
             lanes = jax.block_until_ready(executable.start(drawn))
             start = time.perf_counter()
             for until in range(length, STEPS + 1, length):
-                lanes, report = executable.advance(lanes, rows, np.full(LANES, until), never)
+                lanes, report = executable.advance(lanes, rows, np.full((LANES, 1), until), never)
                 jax.block_until_ready(report)
             if number:  # the first round warms up
                 times[length].append(time.perf_counter() - start)

@@ -5,7 +5,15 @@ import os
 import shutil
 import tempfile
 
+import pytest
+
 if "ABLATE_CACHE_DIR" not in os.environ:
     os.environ["ABLATE_CACHE_DIR"] = tempfile.mkdtemp(prefix="ablate-tests-")
     atexit.register(shutil.rmtree, os.environ["ABLATE_CACHE_DIR"], ignore_errors=True)
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+
+
+@pytest.fixture(autouse=True)
+def _no_programs_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests change loaded code, which the cache of programs cannot see. Processes that they start do use it."""
+    monkeypatch.setattr("ablate.engine.program_cache.folder", lambda: None)

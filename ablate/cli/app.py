@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ablate import __version__
-from ablate.core import AblateError, InputError, LostClusterError
+from ablate.core import AblateError, InputError, LostClusterError, collect_rarely
 
 _COMMANDS = {
     "plan": "Show what a grid would run, how it is packed, and what is already done.",
@@ -74,6 +74,7 @@ def group() -> None:
 
 def main() -> None:
     """Entry point of the ``ablate`` command."""
+    collect_rarely()
     try:
         code = group.main(prog_name="ablate", standalone_mode=False)
     except click.ClickException as error:

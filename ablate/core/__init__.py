@@ -17,6 +17,7 @@ from .errors import (
     join_path,
 )
 from .family import Family
+from .garbage import collect_rarely
 from .identity import RECIPE, CanonicalText, canonical_json, digest, run_id
 from .metric import RESULT_STATUSES, Goal, Metric, Status
 from .selection import best_candidate
@@ -38,10 +39,12 @@ from .spec import (
     to_plain,
     validate,
 )
+from .started import STARTED
 
 __all__ = [
     "RECIPE",
     "RESULT_STATUSES",
+    "STARTED",
     "AblateError",
     "Added",
     "Budget",
@@ -71,6 +74,7 @@ __all__ = [
     "StoreError",
     "best_candidate",
     "canonical_json",
+    "collect_rarely",
     "describe",
     "did_you_mean",
     "digest",

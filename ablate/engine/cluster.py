@@ -4,6 +4,7 @@ import atexit
 import importlib
 import logging
 import os
+import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -125,6 +126,7 @@ def _ray(address: str | None, abandoned: threading.Event) -> Iterator[None]:
             where = f"at {address}" if address else "on this machine"
             message = f"Ray could not be started {where}: {error}; try --inline to train without it"
             raise EngineError(message) from error
+        _take_sigterm_back()
         for name in ("ray", "ray.tune", "ray.train", "ray.air"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         yield
@@ -135,6 +137,17 @@ def _ray(address: str | None, abandoned: threading.Event) -> Iterator[None]:
 
 def _is_of_ray(error: BaseException | None) -> bool:
     return error is not None and type(error).__module__.startswith("ray.")
+
+
+def _take_sigterm_back() -> None:
+    """Put this process' own handler over the one that Ray's native code puts before it when it starts.
+
+    That one prints a stack and aborts the process three seconds later, whatever is being saved then
+    (https://github.com/ray-project/ray/pull/64830).
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+        signal.alarm(0)  # of a signal that came while Ray started
 
 
 def _close(shutdown: Callable[[], None], *, patient: bool) -> None:

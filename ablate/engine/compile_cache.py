@@ -10,14 +10,11 @@ import os
 import platform
 import stat
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import jax
 
 VARIABLE = "ABLATE_CACHE_DIR"
 """Environment variable with another place for the cache, or ``off``."""
@@ -62,16 +59,35 @@ _turns = tuple(threading.Lock() for _ in range(64))
 """By text. Other texts that share a lock wait for nothing now and then, which costs time and never a result."""
 
 
-def compile_in_turn(lowered: "jax.stages.Lowered", options: Mapping[str, Any] | None = None) -> "jax.stages.Compiled":
-    """Compile. A thread that compiles the same text as another waits for it, and loads what that one kept.
+def turn(text: str) -> threading.Lock:
+    """What a thread holds while it compiles this text, or one with this digest."""
+    return _turns[int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") % len(_turns)]
 
-    Signatures that differ only in what draws the first weights train by the same program, and packs that follow each
-    other are compiled at the same time. What is shared is machine code in the cache, never a program: the same text may
-    call back into different Python functions.
-    """
-    text = hashlib.blake2b(lowered.as_text().encode(), digest_size=8).digest()
-    with _turns[int.from_bytes(text, "big") % len(_turns)]:
-        return lowered.compile(dict(options) if options else None)
+
+_loads = threading.local()
+
+
+@contextmanager
+def watch_loads() -> Iterator[list[str]]:
+    """A list that gets an item for each program that this thread loads from the cache inside, instead of compiling."""
+    _listen()
+    _loads.found = found = list[str]()
+    try:
+        yield found
+    finally:
+        del _loads.found
+
+
+@cache
+def _listen() -> None:
+    import jax
+
+    def note(event: str, **_: object) -> None:
+        found: list[str] | None = getattr(_loads, "found", None)
+        if found is not None and event == "/jax/compilation_cache/cache_hits":
+            found.append(event)
+
+    jax.monitoring.register_event_listener(note)
 
 
 def _is_private(folder: Path) -> bool:

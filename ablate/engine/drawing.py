@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +59,6 @@ def read(configs: Iterable[Mapping[str, Any]]) -> tuple[Signature, Float[np.ndar
     def look(program: Program, _: object) -> tuple[Float[np.ndarray, " H"], Beginning]:
         return hyper([program])[0], Beginning(signatures.of(program).whole, whole_hyper([program])[0])
 
-    programs = [PROGRAMS.parse(config, parts) for config in configs]
+    programs = [parts.read(PROGRAMS, config, partial(PROGRAMS.parse, config, parts)) for config in configs]
     rows, starts = zip(*map(Once(look), programs), strict=True)
     return signatures.of(programs[0]), np.stack(rows), list(starts)

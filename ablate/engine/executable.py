@@ -1,8 +1,7 @@
 """The compiled program of a static signature: many lanes, many steps, one call."""
 
-import math
 import time
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,27 +10,18 @@ from typing import Any, Literal, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ablate.systems import Signature, root
 
-from .compile_cache import compile_in_turn
+from .advancing import BATCH, MOST_INTERVALS, NEVER, Advance, Strategy
 from .drawing import Drawing
-from .lanes import Lanes, Report, all_finite, fresh, is_training, keep, shape_of, zeros
-from .source import AXIS, Source, source_for
-
-Strategy = Literal["vmap", "map", "map:8"]
-"""How the lanes of one device run: batched together, one after the other inside one program, or in batches of 8.
-
-``map`` is bitwise equal to training each run alone and does no work for lanes that have ended. On CPU it is the faster
-one for all but the smallest networks (see docs, performance); on a GPU ``vmap`` should be.
-"""
+from .lanes import Lanes, Report, fresh, keep, shape_of, zeros
+from .lowering import Function, Program
+from .source import Source, source_for
 
 FEW_PARAMETERS = 8_000
 """On CPU, lanes of smaller networks are batched: what is done for each operation costs more than its arithmetic."""
-_BATCH = 8
-"""Lanes of a batch under ``map:8``."""
 _QUICKLY = {"xla_backend_optimization_level": 1}
 """For a program that runs once: LLVM optimises a little. Half the time to compile, and the same bits."""
 
@@ -76,15 +66,22 @@ class Executable:
         self,
         lanes: Lanes,
         hyper: Float[np.ndarray, "S H"],
-        until: Int[np.ndarray, " S"],
-        evaluate: Bool[np.ndarray, " S"],
-    ) -> tuple[Lanes, Report]:
-        """Train each living lane until it has finished `until` updates, then evaluate those that `evaluate` names.
+        until: Int[np.ndarray, "S N"],
+        evaluate: Bool[np.ndarray, "S N"],
+    ) -> tuple[Lanes, Int[Array, "S N R"]]:
+        """Train each living lane until it has finished `until` updates, then evaluate it if `evaluate` says so.
 
-        `lanes` is donated. Returns at once; the arrays become ready later.
+        That is an interval; up to `MOST_INTERVALS` follow each other in one call, as if they were calls of their own.
+        `lanes` is donated. Returns at once; the arrays become ready later. The second is for `read`.
         """
-        until, evaluate = np.asarray(until, np.int32), np.asarray(evaluate)
-        return self._advance(self.source.data, self._split(hyper), self._split(until), self._split(evaluate), lanes)
+        rest = (0, 0), (0, MOST_INTERVALS - until.shape[1])
+        until = np.pad(np.asarray(until, np.int32), rest, constant_values=NEVER)
+        evaluate = np.pad(np.asarray(evaluate, bool), rest)
+        return self._advance(self.source.data, *map(self._split, (hyper, until, evaluate)), lanes)
+
+    def read(self, rows: Int[Array, "S N R"]) -> Report:
+        """Wait for a call, and say what it did: host arrays, one row per lane and interval."""
+        return Report.split(jax.device_get(rows), len(self.step_metrics))
 
     def replace(self, lanes: Lanes, fresh: Lanes, chosen: Bool[np.ndarray, " S"]) -> Lanes:
         """Lanes of `fresh` where `chosen`, of `lanes` elsewhere. `lanes` is donated."""
@@ -118,11 +115,6 @@ class Executable:
         return self.source.diagnosis
 
     @property
-    def measured(self) -> int:
-        """Columns of `Report.evaluation`."""
-        return len(self.evaluation_metrics) + sum(map(math.prod, self.diagnosis.values()))
-
-    @property
     def causes(self) -> tuple[str, ...]:
         """What `Report.cause` counts."""
         return (*self.step_metrics, "parameters")
@@ -130,7 +122,8 @@ class Executable:
     @property
     def lanes_shape(self) -> Lanes:
         """Shapes of `Lanes`."""
-        lane = jax.eval_shape(lambda: fresh(zeros(self.source.state_shape), len(self.step_metrics)))
+        state, metrics = self.source.state_shape, len(self.step_metrics)
+        lane = jax.eval_shape(lambda: fresh(zeros(state), metrics))
         return cast(Lanes, jax.tree.map(lambda leaf: shape_of(leaf.dtype, self.width, *leaf.shape), lane))
 
     @property
@@ -159,100 +152,14 @@ class Executable:
     @property
     def memory(self) -> Any:
         """XLA's memory analysis of `advance` on one device: ``argument_size_in_bytes`` and the like."""
-        return cast(Any, self._advance).memory_analysis()
+        return cast(Program, self._advance).of_leaves.memory_analysis()
 
-    # --- one lane ----------------------------------------------------------------------------------------------
+    @property
+    def text(self) -> str:
+        """What XLA made of `advance`, as optimised HLO."""
+        return cast(str, cast(Program, self._advance).of_leaves.as_text())
 
-    def _step_lane(self, data: PyTree, hyper: Float[Array, " H"], until: Int[Array, ""], lane: Lanes) -> Lanes:
-        """The lane after an update; as it was if it does not train, or if something stopped being finite."""
-        trains = is_training(lane, until)
-        program = self.signature.config(hyper)
-        state, metrics = program.step(data, lane.program)
-        values = jnp.stack([metrics[name].astype(jnp.float32) for name in self.step_metrics])
-        finite = jnp.append(jnp.isfinite(values), all_finite(program.guarded(state)))
-        is_finite = jnp.all(finite)
-        alive = trains & is_finite
-        state = jax.tree.map(lambda new, old: jnp.where(alive, new, old), state, lane.program)
-        return Lanes(
-            program=state,
-            step=lane.step + alive,
-            cause=jnp.where(trains & ~is_finite, jnp.argmin(finite).astype(jnp.int32), lane.cause),
-            sums=lane.sums + jnp.where(alive, values, 0.0),
-            summed=lane.summed + alive,
-        )
-
-    def _evaluate_lane(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> Float[Array, " E"]:
-        program = self.signature.config(hyper)
-        metrics = program.evaluate(data, lane.program)
-        values = [metrics[name].astype(jnp.float32) for name in self.evaluation_metrics]
-        measured = jnp.stack(values) if values else jnp.zeros(0)
-        if not self.diagnosis:
-            return measured
-        found = program.diagnose(data, lane.program)
-        return jnp.concatenate([measured, *(found[name].astype(jnp.float32).reshape(-1) for name in self.diagnosis)])
-
-    # --- the lanes of one device -------------------------------------------------------------------------------
-
-    def _advance_mapped(
-        self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes
-    ) -> tuple[Lanes, Float[Array, "S E"]]:
-        def one(args: tuple[Array, Array, Array, Lanes]) -> tuple[Lanes, Float[Array, " E"]]:
-            hyper, until, evaluate, lane = args
-            lane = jax.lax.while_loop(
-                lambda lane: is_training(lane, until), lambda lane: self._step_lane(data, hyper, until, lane), lane
-            )
-            measured = jax.lax.cond(
-                evaluate,
-                lambda: self._evaluate_lane(data, hyper, lane),
-                lambda: jnp.full(self.measured, jnp.nan),
-            )
-            return lane, measured
-
-        lanes, evaluation = jax.lax.map(one, (hyper, until, evaluate, lanes))
-        return lanes, evaluation
-
-    def _advance_batched(
-        self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes
-    ) -> tuple[Lanes, Float[Array, "S E"]]:
-        step = jax.vmap(self._step_lane, (None, 0, 0, 0))
-
-        def body(lanes: Lanes) -> Lanes:
-            return step(data, hyper, until, lanes)
-
-        lanes = jax.lax.while_loop(lambda lanes: jnp.any(is_training(lanes, until)), body, lanes)
-        evaluation = jax.lax.cond(
-            jnp.any(evaluate),
-            lambda: jax.vmap(self._evaluate_lane, (None, 0, 0))(data, hyper, lanes),
-            lambda: jnp.full((evaluate.shape[0], self.measured), jnp.nan),
-        )
-        return lanes, jnp.where(evaluate[:, None], evaluation, jnp.nan)
-
-    def _advance_in_batches(
-        self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes
-    ) -> tuple[Lanes, Float[Array, "S E"]]:
-        def split(rows: Array) -> Array:
-            return rows.reshape(-1, _BATCH, *rows.shape[1:])
-
-        def join(rows: Array) -> Array:
-            return rows.reshape(-1, *rows.shape[2:])
-
-        batches = jax.tree.map(split, (hyper, until, evaluate, lanes))
-        found = jax.lax.map(lambda batch: self._advance_batched(data, *batch), batches)
-        return cast(tuple[Lanes, Array], jax.tree.map(join, found))
-
-    def _advance_local(
-        self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes
-    ) -> tuple[Lanes, Report]:
-        run = {
-            "map": self._advance_mapped,
-            "vmap": self._advance_batched,
-            "map:8": self._advance_in_batches,
-        }[self.strategy]
-        lanes, evaluation = run(data, hyper, until, evaluate, lanes)
-        means = jnp.where(lanes.summed[:, None] > 0, lanes.sums / lanes.summed[:, None], jnp.nan)
-        report = Report(lanes.step, lanes.cause, means, evaluation)
-        fresh = lanes._replace(sums=jnp.zeros_like(lanes.sums), summed=jnp.zeros_like(lanes.summed))
-        return keep(evaluate, fresh, lanes), report
+    # --- compilation -------------------------------------------------------------------------------------------
 
     def _init_local(self, whole: Signature, data: PyTree, rows: Array, seeds: Array, wanted: Array) -> Lanes:
         def one(args: tuple[Array, Array, Array]) -> Lanes:
@@ -267,8 +174,6 @@ class Executable:
         lanes = jax.lax.map(one, (rows, seeds, wanted))
         assert isinstance(lanes, Lanes)
         return lanes
-
-    # --- compilation -------------------------------------------------------------------------------------------
 
     def _split(self, rows: np.ndarray) -> Array:
         return cast(Array, jax.device_put(rows, self.source.split))
@@ -286,18 +191,22 @@ class Executable:
             options = _QUICKLY if self.devices[0].platform == "cpu" else {}
             rows = shape_of(jnp.float32, self.width, whole.structure.num_leaves)
             shapes = rows, self._integers, self._flags
-            return self._compiled(partial(self._init_local, whole), 3, (), *shapes, options=options)
+            function = Function(partial(self._init_local, whole), shapes, self.lanes_shape, options=options)
+            return self._kept_or_compiled(("init", repr(whole.structure)), function)
 
         return cast(Callable[..., Lanes], self._once(("init", whole), make))
 
     @property
-    def _advance(self) -> Callable[..., tuple[Lanes, Report]]:
+    def _advance(self) -> Callable[..., tuple[Lanes, Array]]:
         def make() -> Any:
             rows = shape_of(jnp.float32, self.width, self.signature.structure.num_leaves)
-            shapes = rows, self._integers, self._flags, self.lanes_shape
-            return self._compiled(self._advance_local, 4, (4,), *shapes)
+            until, evaluate = (shape_of(dtype, self.width, MOST_INTERVALS) for dtype in (jnp.int32, jnp.bool_))
+            shapes = rows, until, evaluate, self.lanes_shape
+            return self._kept_or_compiled(
+                "advance", Function(Advance(self.source, self.strategy), shapes, (self.lanes_shape, 0), donated=(4,))
+            )
 
-        return cast(Callable[..., tuple[Lanes, Report]], self._once("advance", make))
+        return cast(Callable[..., tuple[Lanes, Array]], self._once("advance", make))
 
     @property
     def _replace(self) -> Callable[..., Lanes]:
@@ -331,25 +240,11 @@ class Executable:
             self._programs[name] = make()
         return self._programs[name]
 
-    def _compiled(
-        self,
-        function: Callable[..., Any],
-        split: int,
-        donate: tuple[int, ...],
-        *shapes: Any,
-        options: Mapping[str, Any] | None = None,
-    ) -> Any:
-        replicated, lanes = PartitionSpec(), PartitionSpec(AXIS)
-        sharded = jax.shard_map(
-            function,
-            mesh=self.source.mesh,
-            in_specs=(replicated, *[lanes] * split),
-            out_specs=lanes,
-            check_vma=False,
-        )
-        in_shardings = (self.source.whole, *[self.source.split] * split)
-        jitted = jax.jit(sharded, donate_argnums=donate, in_shardings=in_shardings)
-        return compile_in_turn(jitted.lower(self.source.shapes, *shapes), options)
+    def _kept_or_compiled(self, name: Hashable, function: Function) -> Any:
+        """The program of a function, as an earlier process left it or compiled now."""
+        kept, name = self.source.kept, (name, self.width, self.strategy)
+        compiled = kept.load(name) or kept.compile(name, function.lowered(self.source), function.options)
+        return function.program(compiled)
 
 
 def executable_for(
@@ -367,5 +262,5 @@ def executable_for(
     source = source_for(shared, used)
     if strategy == "auto":
         strategy = "map" if used[0].platform == "cpu" and source.parameters >= FEW_PARAMETERS else "vmap"
-    unit = len(used) * (_BATCH if strategy == "map:8" else 1)
+    unit = len(used) * (BATCH if strategy == "map:8" else 1)
     return Executable(source, -(-lanes // unit) * unit, strategy)

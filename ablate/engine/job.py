@@ -71,6 +71,11 @@ class PackJob(_Message):
     """Whether the pack may be trained again in halves if memory runs out; then that is no failure of its runs yet."""
 
     @property
+    def run_ids(self) -> frozenset[str]:
+        """Of its runs."""
+        return frozenset(run.run_id for run in self.runs)
+
+    @property
     def width(self) -> int:
         """Lanes that train at a time."""
         return self.lanes or len(self.runs)

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 RUNNING = -1
@@ -25,14 +26,32 @@ class Lanes(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a call tells the host, one row per lane."""
+    """What a call tells: of each lane, at the end of each interval."""
 
-    step: Int[Array, " S"]
-    cause: Int[Array, " S"]
-    means: Float[Array, "S M"]
+    step: Int[Array, "*S"]
+    cause: Int[Array, "*S"]
+    means: Float[Array, "*S M"]
     """Means of the step metrics since the last evaluation; NaN where there was no step."""
-    evaluation: Float[Array, "S E"]
+    evaluation: Float[Array, "*S E"]
     """Evaluation metrics, then what diagnostics read, flat; NaN for lanes that were not asked for."""
+
+    def joined(self) -> Int[Array, "*S R"]:
+        """All of it in one array, the bits of the floats as integers: one is written and fetched faster than four."""
+        floats = (jax.lax.bitcast_convert_type(one, jnp.int32) for one in (self.means, self.evaluation))
+        return jnp.concatenate([self.step[..., None], self.cause[..., None], *floats], -1)
+
+    @staticmethod
+    def size(metrics: int, measured: int) -> int:
+        """Columns of `joined`, for so many step metrics and numbers of an evaluation."""
+        return 2 + metrics + measured
+
+    @staticmethod
+    def split(rows: Int[np.ndarray, "*S R"], metrics: int) -> "Report":
+        """The inverse of `joined`, on the host; `metrics` is the number of step metrics."""
+        floats = rows[..., 2:].view(np.float32)
+        return Report(
+            *map(cast, (Array,) * 4, (rows[..., 0], rows[..., 1], floats[..., :metrics], floats[..., metrics:]))
+        )
 
 
 def fresh(state: PyTree[Array], metrics: int) -> Lanes:
@@ -60,12 +79,6 @@ def zeros(shapes: PyTree[jax.ShapeDtypeStruct]) -> PyTree[Array]:
 def is_training(lane: Lanes, until: Int[Array, "..."]) -> Bool[Array, "..."]:
     """Which lanes, or whether one lane, live and have finished fewer updates than `until`."""
     return (lane.cause == RUNNING) & (lane.step < until)
-
-
-def all_finite(tree: PyTree[Array]) -> Bool[Array, ""]:
-    """Whether no number of a tree is NaN or infinite."""
-    leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves])) if leaves else jnp.asarray(True)
 
 
 def keep(chosen: Bool[Array, " S"], new: Lanes, old: Lanes) -> Lanes:

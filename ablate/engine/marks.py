@@ -24,7 +24,7 @@ def mark(root: Path, budgets: Mapping[str, int], status: Status, message: str) -
     """
     if not budgets:
         return
-    store = Store(root)
+    store = Store(root, frozenset(budgets))
     states: dict[str, RunState] = {}
     for run_id, budget in budgets.items():
         attempt = store.attempt(run_id)
@@ -42,7 +42,7 @@ def forget(root: Path, run_ids: Collection[str]) -> None:
     Raises:
         StoreError: the store cannot be written.
     """
-    known = Store(root).attempts
+    known = Store(root, frozenset(run_ids)).attempts
     states = {run_id: RunState(step=0, forgets=True) for run_id in run_ids if run_id in known}
     if states:
         pack_id = f"{time.time_ns():016x}-forgotten"
@@ -53,7 +53,7 @@ def without_skipped(job: PackJob) -> PackJob:
     """The job without runs that the driver marked as skipped after it had made the job."""
     if not job.made:
         return job
-    store = Store(Path(job.store))
+    store = Store(Path(job.store), job.run_ids)
     made = f"{job.made:016x}"
 
     def is_skipped(run_id: str) -> bool:

@@ -10,7 +10,8 @@ from ablate.plan import Pack, Plan
 from ablate.store import Store
 from ablate.systems import Signature
 
-from .executable import Executable, Strategy, executable_for
+from .advancing import Strategy
+from .executable import Executable, executable_for
 from .job import lane_strategy
 from .raised import in_short
 

@@ -1,11 +1,9 @@
 """The pack loop: trains the runs of one pack and puts their results in the store. Knows nothing of Ray."""
 
 import secrets
-import statistics
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import jax
@@ -16,11 +14,14 @@ from ablate.plan import import_plugins, plugin_versions
 from ablate.store import PackRecord, PackWriter, Store, provenance
 
 from . import checkpoint
+from .advancing import MOST_INTERVALS
+from .calls import Call, ask
 from .compaction import spread, target
 from .drawing import drawings, read
 from .executable import Executable
 from .job import PackJob, PackReport, Phase
 from .lanes import Lanes, Report
+from .pace import Pace
 from .programs import calibrated, compile_ahead, forget_programs
 from .raised import in_short, is_out_of_memory
 from .readings import readings
@@ -30,6 +31,8 @@ from .runs import Run
 
 SECONDS_PER_CALL = 1.0
 """Aim for a jitted call; decides how often progress is seen and how long an interrupt waits."""
+FIRST_STEPS = 4
+"""Updates of a call while nobody knows how long one takes."""
 SECONDS_PER_FLUSH = 5.0
 SECONDS_PER_CHECKPOINT = 30.0
 MOST_CALLS = 8
@@ -69,18 +72,6 @@ def train(job: PackJob) -> Iterator[PackReport]:
         pack.recorder.close()
 
 
-@dataclass(frozen=True)
-class _Call:
-    """A call that the device works on."""
-
-    report: Report
-    runs: tuple[Run | None, ...]
-    """Of each lane."""
-    evaluated: list[bool]
-    steps: int
-    """Longest advance of a lane."""
-
-
 class _Pack:
     def __init__(self, job: PackJob) -> None:
         self.job = job
@@ -89,12 +80,12 @@ class _Pack:
         self.slots: list[Run | None] = []
         """The run of each lane; None for one that is idle."""
         self.pack_id = f"{time.time_ns():016x}-{secrets.token_hex(3)}"
-        self.store = Store(Path(job.store))
+        self.store = Store(Path(job.store), job.run_ids)
         self.recorder = Recorder(PackWriter(self.store.pack_folder(self.pack_id), self.pack_id))
         self.compile_seconds = self.waited = 0.0
         self.executable: Executable
         self.state: Lanes
-        self._step_seconds: deque[float] = deque(maxlen=50)
+        self._pace = Pace()
         self._flushed = self._saved = self._clock = time.perf_counter()
         self._reported = self._clock
         self._touched: dict[str, Run] = {}
@@ -108,7 +99,7 @@ class _Pack:
         import_plugins(self.job.plugins)
         self._prepare()
         self.recorder.writer.open(self._record())
-        pending: deque[_Call] = deque()
+        pending: deque[Call] = deque()
         self._clock = time.perf_counter()
         try:
             while call := self._next_call():
@@ -140,53 +131,45 @@ class _Pack:
             raise
         yield self.report("ended")
 
-    def _next_call(self) -> _Call | None:
+    def _next_call(self) -> Call | None:
         """Put waiting runs in free lanes, and ask for the next updates; None when no run is left."""
         self._arrange()
-        if not any(run and run.is_open for run in self.slots):
+        pace = self._pace.seconds
+        steps = max(1, round(SECONDS_PER_CALL / pace)) if pace else FIRST_STEPS
+        most = MOST_INTERVALS if pace else 2  # an evaluation, then the first updates
+        intervals = ask(self.slots, steps, most=most)
+        if not intervals:
             return None
-        steps = self._steps_per_call()
-        until, evaluated = [], []
-        for run in self.slots:
-            target = 0 if run is None else run.planned
-            evaluate = False
-            if run and run.is_open:
-                evaluate = not run.begun
-                if run.begun:
-                    target = min(run.boundary, run.planned + steps)
-                    evaluate = target == run.boundary
-                run.begun = True
-            until.append(target)
-            evaluated.append(evaluate)
-        advance = max(target - run.planned for target, run in zip(until, self.slots, strict=True) if run)
-        self.state, report = self.executable.advance(
-            self.state, self.hyper, np.asarray(until, np.int32), np.asarray(evaluated)
-        )
-        for target, run in zip(until, self.slots, strict=True):
-            if run:
-                run.planned = target
-        return _Call(report, tuple(self.slots), evaluated, advance)
+        until, evaluate = (np.asarray([getattr(one, what) for one in intervals]).T for what in ("until", "evaluate"))
+        self.state, rows = self.executable.advance(self.state, self.hyper, until, evaluate)
+        return Call(rows, tuple(self.slots), intervals)
 
-    def _is_enough(self, pending: Sequence[_Call]) -> bool:
-        """Whether the devices have work ahead: two calls, or as many short ones as take about half a second."""
-        if len(pending) <= 1 or not self._step_seconds:
-            return len(pending) > 1
-        ahead = sum(call.steps for call in list(pending)[1:]) * statistics.median(self._step_seconds)
+    def _is_enough(self, pending: Sequence[Call]) -> bool:
+        """Whether the devices have work ahead: two calls, or as many short ones as take about half a second.
+
+        Not before one has told how long an update takes: then the next is as long as it should be.
+        """
+        pace = self._pace.seconds
+        if len(pending) <= 1 or not pace:
+            return len(pending) > 1 or not pace
+        ahead = sum(call.steps for call in list(pending)[1:]) * pace
         return ahead > SECONDS_PER_CALL / 2 or len(pending) > MOST_CALLS
 
-    def _harvest(self, call: _Call) -> None:
+    def _harvest(self, call: Call) -> None:
         """Wait for a call, and note what it did."""
-        report: Report = jax.device_get(call.report)
+        report = self.executable.read(call.rows)
         now_ = time.perf_counter()
         elapsed, self._clock = now_ - self._clock, now_
-        lanes = [(row, run, int(report.step[row]) - run.step) for row, run in enumerate(call.runs) if run]
-        total = sum(done for _, _, done in lanes)
-        if call.steps and not (any(call.evaluated) and self._step_seconds):
-            self._step_seconds.append(elapsed / call.steps)
-        for row, run, done in lanes:
-            run.step += done
-            run.seconds += elapsed * done / max(total, 1)
-            self._note(run, report, row, evaluated=call.evaluated[row])
+        self._pace.add(elapsed, call.steps, evaluated=call.evaluates)
+        lanes = [(row, run, run.step) for row, run in enumerate(call.runs) if run]
+        for number, interval in enumerate(call.intervals):
+            part = Report(*(of_all[:, number] for of_all in report))
+            for row, run, _ in lanes:
+                run.step = int(part.step[row])
+                self._note(run, part, row, evaluated=interval.evaluate[row])
+        total = sum(run.step - before for _, run, before in lanes)
+        for _, run, before in lanes:
+            run.seconds += elapsed * (run.step - before) / max(total, 1)
             self._touched[run.job.run_id] = run
 
     def _note(self, run: Run, report: Report, row: int, *, evaluated: bool) -> None:
@@ -278,14 +261,14 @@ class _Pack:
         """Bring the lanes that still train together, where `compaction.target` says that it pays."""
         alive = [row for row, run in enumerate(self.slots) if run and run.status is None]
         left = max(run.job.steps - run.step for run in self.slots if run and run.status is None)
-        pace = statistics.median(self._step_seconds) if self._step_seconds else None
-        found = target(self.executable, alive, left=left, step_seconds=pace, compile_seconds=self.compile_seconds)
+        pace, compiling = self._pace.seconds, self.compile_seconds
+        found = target(self.executable, alive, left=left, step_seconds=pace, compile_seconds=compiling)
         if found is None:
             return
         if found.executable is not self.executable:
             self.compile_seconds += found.seconds
             self.waited += found.waited
-            self._step_seconds.clear()
+            self._pace.clear()
         self._save_ended()
         order = np.full(found.executable.width, alive[0])
         places: list[Run | None] = [None] * found.executable.width
@@ -311,11 +294,6 @@ class _Pack:
             waited_seconds=self.waited,
             provenance=provenance(devices, plugin_versions(self.job.plugins)),
         )
-
-    def _steps_per_call(self) -> int:
-        if not self._step_seconds:
-            return 4
-        return max(1, round(SECONDS_PER_CALL / statistics.median(self._step_seconds)))
 
     def _wants_checkpoint(self) -> bool:
         every = self.job.checkpoint_every
@@ -354,8 +332,7 @@ class _Pack:
 
     def _flush(self, message: str = "", snapshot: Snapshot | None = None) -> None:
         states = {run.job.run_id: run.state(message) for run in self.runs if run.begun or run.status is not None}
-        seconds = statistics.median(self._step_seconds) if self._step_seconds else None
-        self.recorder.flush(states, step_seconds=seconds, snapshot=snapshot)
+        self.recorder.flush(states, step_seconds=self._pace.seconds, snapshot=snapshot)
         self._flushed = time.perf_counter()
 
     def fail(self, status: Status | None, message: str) -> None:

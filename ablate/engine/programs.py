@@ -1,5 +1,6 @@
 """The compiled programs of a worker: found again for the next pack, and chosen by measurement where that pays."""
 
+import gc
 import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,9 +12,10 @@ from jaxtyping import Float
 from ablate.store import CalibrationRecord, Store, now
 from ablate.systems import Signature
 
+from .advancing import Strategy
 from .compile_cache import use_compile_cache
 from .drawing import Drawing
-from .executable import FEW_PARAMETERS, Executable, Strategy, executable_for
+from .executable import FEW_PARAMETERS, Executable, executable_for
 from .job import LaneStrategy, lane_strategy
 
 MOST_PROGRAMS = 4
@@ -96,9 +98,10 @@ def is_compiled(shared: Signature, lanes: int, strategy: LaneStrategy) -> bool:
 
 
 def forget_programs() -> None:
-    """Drop every program of this process."""
+    """Drop every program of this process, and what else held their arrays: an error that was raised, and its frames."""
     _programs.clear()
     _ahead.clear()
+    gc.collect()
 
 
 def _key(executable: Executable) -> _Key:
@@ -196,15 +199,15 @@ def _measure(
     count = len(hyper)
     hyper = np.concatenate([hyper, np.repeat(hyper[-1:], executable.width - count, axis=0)])
     lanes, used = executable.start(starts), np.arange(executable.width) < count
-    never = np.zeros(executable.width, bool)
+    never = np.zeros((executable.width, 1), bool)
     done = 0
 
     def pace(updates: int) -> float:
         nonlocal lanes, done
         done += updates
         start = time.perf_counter()
-        lanes, report = executable.advance(lanes, hyper, np.where(used, done, 0), never)
-        report.step.block_until_ready()
+        lanes, rows = executable.advance(lanes, hyper, np.where(used, done, 0)[:, None], never)
+        rows.block_until_ready()
         return updates * count / max(time.perf_counter() - start, 1e-9)
 
     pace(1)

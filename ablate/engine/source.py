@@ -13,10 +13,15 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
-from ablate.systems import Program, Signature, root
+from ablate.systems import Program, Signature, parts_of, root
+
+from .program_cache import ProgramCache, content_as_text, shapes_as_text
 
 AXIS = "lanes"
 """Name of the axis of the device mesh that lanes are split over."""
+
+_FACTS = ("step_metrics", "evaluation_metrics", "diagnosis")
+"""What tracing tells about a source beside the shapes of its state."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +90,32 @@ class Source:
         leaves = jax.tree.leaves(self.program.parameters(self.state_shape))
         return sum(math.prod(cast(Array, leaf).shape) for leaf in leaves)
 
+    @cached_property
+    def kept(self) -> ProgramCache:
+        """What an earlier process found out about this source, and compiled from it."""
+        used = (self.signature, self.signature.whole)
+        made_from = (
+            *(repr(one.structure) for one in used),
+            shapes_as_text((self.shapes, self.state_shape)),
+            content_as_text(self.data),
+        )
+        classes = {type(part) for one in used for part in parts_of(one.static_config())}
+        return ProgramCache(made_from, classes, self.devices)
+
+    @property
+    def measured(self) -> int:
+        """Numbers that an evaluation gives: the evaluation metrics, then what diagnostics read."""
+        return len(self.evaluation_metrics) + sum(map(math.prod, self.diagnosis.values()))
+
     def trace(self) -> None:
-        """Ask for everything now."""
-        _ = self.step_metrics, self.evaluation_metrics, self.diagnosis
+        """Find out everything now, by tracing unless an earlier process did."""
+        found = self.kept.facts()
+        if found is None:
+            self.kept.keep_facts({name: getattr(self, name) for name in _FACTS})
+        else:
+            metrics = {name: tuple(found[name]) for name in ("step_metrics", "evaluation_metrics")}
+            diagnosis = {name: tuple(shape) for name, shape in found["diagnosis"].items()}
+            vars(self).update(metrics, diagnosis=diagnosis)
 
 
 _sources: WeakValueDictionary[tuple[Signature, tuple[jax.Device, ...]], Source] = WeakValueDictionary()

@@ -69,7 +69,7 @@ class Stages:
 
     def halves(self, job: PackJob) -> tuple[PackJob, ...]:
         """The runs of a job that have not ended, in two jobs of half as many lanes."""
-        store = Store(self._store.root)
+        store = Store(self._store.root, job.run_ids)
         left = [run for run in job.runs if not store.has_ended(run.run_id, run.steps, run.eval_every, run.recordings)]
         lanes = max(1, (job.lanes or len(job.runs)) // 2)
         middle = -(-len(left) // 2)

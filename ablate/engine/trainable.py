@@ -13,7 +13,7 @@ from typing import Any
 
 from ray import tune
 
-from ablate.core import StoreError
+from ablate.core import StoreError, collect_rarely
 
 from .devices import prepare_environment
 from .job import PackJob, PackReport
@@ -32,6 +32,7 @@ class PackTrainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any], cpus: int = 1, gpus: float = 0.0) -> None:
         """Once per actor. Does nothing that can hang: an actor can only be killed when it has started."""
+        collect_rarely()
         prepare_environment(cpus, gpus)
         self._is_busy = self._is_preempted = False
         if threading.current_thread() is threading.main_thread():

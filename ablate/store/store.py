@@ -68,6 +68,8 @@ class Store:
     """
 
     root: Path
+    only: frozenset[str] | None = None
+    """Run ids: attempts of other runs need not be known. Packs without these runs are then left unread."""
     damaged: list[str] = field(default_factory=list)
     _forgotten: dict[str, str] = field(default_factory=dict)
     """Run id -> the pack before which its attempts count no more."""
@@ -187,6 +189,8 @@ class Store:
         self._forgotten.clear()
         found: dict[str, list[Attempt]] = {}
         for path in sorted(self.root.glob("packs/*/status.json")):
+            if self.only is not None and self.only.isdisjoint(_members(path.parent) or self.only):
+                continue
             status = self._record(path, PackStatus)
             if status and self._has_series(path.parent, status):
                 for run_id, state in status.runs.items():
@@ -325,6 +329,18 @@ class Store:
 
 
 T = TypeVar("T")
+
+_known_members: dict[Path, frozenset[str]] = {}
+
+
+def _members(folder: Path) -> frozenset[str] | None:
+    """Ids of the runs of a pack, which never change, so that they are read once; None if there is no record of them."""
+    if folder not in _known_members:
+        try:
+            _known_members[folder] = frozenset(json.loads((folder / "pack.json").read_bytes())["run_ids"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+    return _known_members[folder]
 
 
 def _has_recorded(state: RunState, every: int, budget: int, recordings: Collection[str]) -> bool:

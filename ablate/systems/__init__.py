@@ -5,7 +5,7 @@ Importing this package registers the built-in components.
 
 from . import supervised
 from .activations import ACTIVATIONS, Activation
-from .component import Component, in_training
+from .component import Component, in_training, parts_of
 from .diagnostics import DIAGNOSTICS, Diagnostic, Look
 from .flops import Flops, count_flops
 from .inits import INITS, Init
@@ -126,6 +126,7 @@ __all__ = [
     "in_training",
     "interpolate",
     "parameter_count",
+    "parts_of",
     "root",
     "signature",
     "stream",

@@ -5,7 +5,7 @@ when ``jax.tree.structure`` of one equals that of the other, once `in_training` 
 the first state reads.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import cache
 from typing import Any, ClassVar, TypeGuard, TypeVar
 
@@ -123,6 +123,16 @@ def in_training(component: C) -> C:
     outside = marked_fields(cls, Start)
     kept = (name for name in cls.model_fields if name in values and name not in outside)
     return _with_fields(cls, {name: seen(values[name]) for name in kept})
+
+
+def parts_of(component: Component) -> Iterator[Component]:
+    """The component and all those inside it."""
+    yield component
+    for value in vars(component).values():
+        inside = value.values() if _is_mapping_of_components(value) else (value,)
+        for part in inside:
+            if isinstance(part, Component):
+                yield from parts_of(part)
 
 
 def static_key(component: Component, part: Callable[[Component], Hashable]) -> Hashable:

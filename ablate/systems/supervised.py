@@ -14,6 +14,7 @@ from pydantic import Field
 from ablate.core import Added, GridError, Metric, Recording, digest, to_identity
 from ablate.core import Problem as Mistake
 
+from .derivatives import by_hand
 from .diagnostics import DIAGNOSTICS, Diagnostic, Look, Step
 from .interventions import INTERVENTIONS, Intervention, Moment, Point, Setting
 from .models import MODELS, Model
@@ -22,6 +23,7 @@ from .optimizers import OPTIMIZERS, AdamW, Optimizer
 from .problems import PROBLEMS, Batch, Problem
 from .problems.char_lm import CharLM
 from .program import PROGRAMS, Diagnosis, Metrics, Program
+from .reductions import norm
 from .streams import root, stream
 from .taps import Activations, collecting
 
@@ -145,15 +147,15 @@ class Supervised(Program):
         )
         kept, metrics = dict(state.interventions), Metrics()
         moment = self._act("loss", moment, kept, metrics)
-        norm = optax.tree.norm(moment.gradients)
+        length = norm(moment.gradients)
         updates, optimizer = self.optimizer.build().update(
-            self.optimizer.clipped(moment.gradients, norm), state.optimizer, state.parameters
+            self.optimizer.clipped(moment.gradients, length), state.optimizer, state.parameters
         )
         parameters = self._held(optax.apply_updates(state.parameters, updates), state.parameters)
         moment = replace(moment, parameters=parameters, optimizer=optimizer)
         moment = self._act("step", self._act("update", moment, kept, metrics), kept, metrics)
         after = TrainState(state.step + 1, state.key, moment.parameters, moment.optimizer, kept)
-        return after, {"train_loss": loss, "grad_norm": norm, **metrics}, gradients
+        return after, {"train_loss": loss, "grad_norm": length, **metrics}, gradients
 
     def _act(self, point: Point, moment: Moment, kept: dict[str, Any], metrics: Metrics) -> Moment:
         """The moment as the interventions of a point leave it; what they remember and record goes into the mappings."""
@@ -189,7 +191,7 @@ class Supervised(Program):
 
         def loss_of(parameters: PyTree, part: Batch, noise: Key[Array, ""]) -> tuple[Float[Array, ""], Activations]:
             parameters = jax.tree.map(_with_gradient_if, self.model.trained(parameters), parameters)
-            with collecting(only=wanted) as found:
+            with by_hand(), collecting(only=wanted) as found:
                 outputs = self.model.apply(parameters, part.inputs, key=noise)
             if wanted - found.keys():
                 message = f"{self.model.kind} has no tap that is called {', '.join(sorted(wanted - found.keys()))}"

@@ -58,7 +58,7 @@ class Running:
     def ends(self, code: int, *, timeout: float = 240) -> str:
         """Wait for the end, and give what was printed."""
         try:
-            assert self.process.wait(timeout) == code, self.printed
+            assert self.process.wait(timeout) == code, f"ended with {self.process.returncode}:\n{self.printed}"
         finally:
             self.process.kill()
             self.process.wait()
@@ -66,13 +66,13 @@ class Running:
 
     def reaches(self, condition: Callable[[], bool]) -> None:
         """Wait until the condition holds, while the process lives."""
-        for _ in range(1800):
+        for _ in range(4800):
             if condition():
                 return
             assert self.process.poll() is None, self.printed
             time.sleep(0.05)
         self.process.kill()
-        pytest.fail(f"waited for a minute and a half; printed: {self.printed}")
+        pytest.fail(f"waited for four minutes; printed: {self.printed}")
 
 
 @dataclass

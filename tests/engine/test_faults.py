@@ -131,6 +131,20 @@ def test_a_second_interrupt_does_not_wait(tmp_path: Path) -> None:
     assert time.monotonic() - start < 30
 
 
+def test_a_driver_that_is_told_to_end_has_the_time_it_needs(tmp_path: Path) -> None:
+    driver = Driver(tmp_path, GRID)
+    running = driver.start("train.steps=1000000")
+    running.reaches(lambda: driver.steps() >= 250)
+    worker = driver.worker()
+    os.kill(worker, signal.SIGSTOP)  # as if saving took long: Ray would abort the driver after three seconds
+    running.process.send_signal(signal.SIGTERM)
+    time.sleep(6)
+    os.kill(worker, signal.SIGCONT)
+    printed = running.ends(130, timeout=60)
+    assert "interrupted, state saved" in printed
+    assert "SIGTERM" not in printed
+
+
 def test_status_works_meanwhile_and_a_second_driver_is_refused(driver: Driver) -> None:
     running = driver.start("train.steps=1000000")
     running.reaches(lambda: driver.steps() >= 1000)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from ablate.engine.advancing import MOST_INTERVALS, Advance
 from ablate.engine.executable import executable_for
 from ablate.store import DIAGNOSTICS, Store, check_store
 from ablate.systems import PROGRAMS, signature
@@ -32,10 +33,10 @@ def lowered(config: dict[str, Any], strategy: Any) -> str:
     executable = executable_for(shared, 4, strategy)
     shapes = [
         jax.ShapeDtypeStruct((4, shared.structure.num_leaves), jnp.float32),
-        jax.ShapeDtypeStruct((4,), jnp.int32),
-        jax.ShapeDtypeStruct((4,), jnp.bool_),
+        jax.ShapeDtypeStruct((4, MOST_INTERVALS), jnp.int32),
+        jax.ShapeDtypeStruct((4, MOST_INTERVALS), jnp.bool_),
     ]
-    advance = jax.jit(executable._advance_local)
+    advance = jax.jit(Advance(executable.source, strategy))
     return str(advance.lower(executable.source.shapes, *shapes, executable.lanes_shape).as_text())
 
 

@@ -279,7 +279,7 @@ def test_the_state_of_a_pack_is_donated(make_job: MakeJob) -> None:
     """Each call reuses the memory of the state that it was given, rather than holding two."""
     finish(make_job([program(optimizer__lr=rate) for rate in RATES]))
     (executable,) = programs._programs.values()
-    memory = executable._advance.memory_analysis()  # type: ignore[attr-defined]
+    memory = executable._advance.of_leaves.memory_analysis()  # type: ignore[attr-defined]
     shapes = jax.tree.leaves(jax.eval_shape(lambda lanes: jax.tree.map(_plain, lanes), executable.lanes_shape))
     state = sum(leaf.size * leaf.dtype.itemsize for leaf in shapes)
     assert memory.alias_size_in_bytes >= state / len(executable.devices)

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from ablate.engine.drawing import read
 from ablate.engine.executable import executable_for
 from ablate.store import Store
 from ablate.systems import INTERVENTIONS, PROGRAMS, Intervention, Moment, signature
@@ -19,6 +20,23 @@ INITS: tuple[Any, ...] = (
     {"kind": "lecun_normal", "scale": 0.5},
     {"kind": "he_normal", "scale": 2.0},
 )
+
+
+def test_equal_configurations_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    parse = PROGRAMS.parse
+
+    def count(value: object, *parts: Any) -> Any:
+        asked.append(value)
+        return parse(value, *parts)
+
+    monkeypatch.setattr(PROGRAMS, "parse", count)
+    configs = [program(optimizer__lr=rate) for rate in (0.1, 0.2) for _ in range(3)]
+    _, rows, starts = read(configs)
+    assert len(asked) == 2
+    assert len({id(start) for start in starts}) == 2
+    np.testing.assert_array_equal(rows, rows[[0, 0, 0, 3, 3, 3]])
+    assert np.any(rows[0] != rows[3])
 
 
 def test_inits_share_a_signature_and_each_has_its_own_drawing() -> None:

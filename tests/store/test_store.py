@@ -176,3 +176,27 @@ def test_what_is_forgotten_counts_no_more(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert [attempt.pack_id for attempt in store.attempts["a"]] == ["03"]
     assert store.series(["a"])["step"].to_list() == [10]
+
+
+def test_a_store_that_is_asked_for_some_runs_reads_no_packs_of_others(tmp_path: Path) -> None:
+    """A pack starts in a store with thousands of others."""
+    for pack_id, run_ids in {"1": "ab", "2": "bc", "3": "de"}.items():
+        write_pack(tmp_path, pack_id, dict.fromkeys(run_ids, int(pack_id)))
+        write_text(tmp_path / "packs" / pack_id / "pack.json", json.dumps({"run_ids": list(run_ids)}))
+    marks = PackWriter(tmp_path / "packs" / "4", "4")  # what the driver notes has no record beside it
+    marks.flush((), {"b": RunState(step=2, since=2, status="skipped")}, updated=now(), step_seconds=None)
+    (tmp_path / "packs" / "3" / "status.json").write_text("torn")
+
+    whole, some = Store(tmp_path), Store(tmp_path, frozenset("ab"))
+    assert {run_id: some.attempts[run_id] for run_id in "ab"} == {run_id: whole.attempts[run_id] for run_id in "ab"}
+    assert {attempt.pack_id for attempt in some.attempts["b"]} == {"1", "2", "4"}
+    assert some.damaged == []
+    assert len(whole.damaged) == 1
+    assert Store(tmp_path, frozenset("x")).attempts.keys() <= {"b"}
+    assert len(damaged_when_asked_for(tmp_path, "d")) == 1
+
+
+def damaged_when_asked_for(root: Path, run_id: str) -> list[str]:
+    store = Store(root, frozenset(run_id))
+    assert store.attempt(run_id) is None
+    return store.damaged

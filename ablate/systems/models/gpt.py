@@ -201,10 +201,13 @@ class GPT(GPTFields):
         rows, width = residual.shape
         length, size = rows // batch, self.head_size
         read = self.dln.apply(block.dln, self.norm.apply(block.attention_norm, residual, batch), batch)
-        heads = (read @ block.qkv).reshape(batch, length, 3, self.heads, size).transpose(2, 0, 3, 1, 4)
-        queries = self.position.rotate(head_norm(self.qk_norm, block.query_norm, heads[0]))
-        keys = self.position.rotate(head_norm(self.qk_norm, block.key_norm, heads[1]))
-        values = heads[2]
+        projected = (read @ block.qkv).reshape(rows, 3 * self.heads, size)
+        compared, values = jnp.split(projected, [2 * self.heads], axis=1)
+        queries, keys = head_norm(self.qk_norm, (block.query_norm, block.key_norm), compared, batch)
+        queries, keys, values = (
+            heads.reshape(batch, length, self.heads, size).transpose(0, 2, 1, 3) for heads in (queries, keys, values)
+        )
+        queries, keys = self.position.rotate(queries), self.position.rotate(keys)
         if block.value is not None:
             table = embed(block.value.embedding, symbols).reshape(batch, length, self.heads, size)
             values = mix(block.value.mixing, values, [table.transpose(0, 2, 1, 3)])
@@ -223,7 +226,8 @@ class GPT(GPTFields):
         self, block: Block, residual: Float[Array, "B*T D"], batch: int, key: Key[Array, ""] | None
     ) -> Float[Array, "B*T D"]:
         rows = self.norm.apply(block.mlp_norm, residual, batch)
-        return self._drop(self.mlp.apply(block.mlp, rows, self.activation.build()), key, "mlp_out")
+        # The activation is computed again on the way back: on a CPU, keeping what it has found takes longer.
+        return self._drop(self.mlp.apply(block.mlp, rows, jax.checkpoint(self.activation.build())), key, "mlp_out")
 
     def _drop(self, values: Float[Array, "..."], key: Key[Array, ""] | None, name: str) -> Float[Array, "..."]:
         if key is None or self.dropout == 0:

@@ -1,0 +1,186 @@
+"""`Advance`: many steps of many lanes, and their evaluations, as one function of arrays."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from ablate.systems.reductions import all_finite
+
+from .lanes import RUNNING, Lanes, Report, is_training
+from .source import Source
+
+Strategy = Literal["vmap", "map", "map:8"]
+"""How the lanes of one device run: batched together, one after the other inside one program, or in batches of 8.
+
+``map`` is bitwise equal to training each run alone and does no work for lanes that have ended. On CPU it is the faster
+one for all but the smallest networks (see docs, performance); on a GPU ``vmap`` should be.
+"""
+
+BATCH = 8
+"""Lanes of a batch under ``map:8``."""
+MOST_INTERVALS = 8
+"""Intervals of one call, each with an evaluation at its end; to end a call and begin another takes time."""
+NEVER = -1
+"""`until` of an interval that is not asked for."""
+
+
+@dataclass(frozen=True)
+class Advance:
+    """What an update program is compiled from: a function of the data, and of the lanes of one device."""
+
+    source: Source
+    strategy: Strategy
+
+    def __call__(
+        self,
+        data: PyTree,
+        hyper: Float[Array, "S H"],
+        until: Int[Array, "S N"],
+        evaluate: Bool[Array, "S N"],
+        lanes: Lanes,
+    ) -> tuple[Lanes, Int[Array, "S N R"]]:
+        """Advance the lanes, as `Executable.advance` says; an interval whose `until` is `NEVER` costs nothing."""
+        run = {"map": self._mapped, "vmap": self._batched, "map:8": self._in_batches}[self.strategy]
+        return run(data, hyper, until, evaluate, lanes)
+
+    # --- one lane ----------------------------------------------------------------------------------------------
+
+    def _update(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> tuple[PyTree, Array, Array]:
+        """The state after an update, its metrics, and which of them are finite; at the end, whether the state is."""
+        program = self.source.signature.config(hyper)
+        state, metrics = program.step(data, lane.program)
+        values = jnp.stack([metrics[name].astype(jnp.float32) for name in self.source.step_metrics])
+        return state, values, jnp.append(jnp.isfinite(values), all_finite(program.guarded(state)))
+
+    def _step(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> Lanes:
+        """The lane after an update. If something stopped being finite, `cause` says what, and the rest is no good."""
+        state, values, finite = self._update(data, hyper, lane)
+        cause = jnp.where(jnp.all(finite), RUNNING, jnp.argmin(finite).astype(jnp.int32))
+        return Lanes(state, lane.step + 1, cause, lane.sums + values, lane.summed + 1)
+
+    def _step_or_rest(self, data: PyTree, hyper: Float[Array, " H"], until: Int[Array, ""], lane: Lanes) -> Lanes:
+        """The lane after an update; as it was if it does not train, or, but for `cause`, if the update is no good."""
+        state, values, finite = self._update(data, hyper, lane)
+        trains, is_finite = is_training(lane, until), jnp.all(finite)
+        alive = trains & is_finite
+        return Lanes(
+            program=jax.tree.map(lambda new, old: jnp.where(alive, new, old), state, lane.program),
+            step=lane.step + alive,
+            cause=jnp.where(trains & ~is_finite, jnp.argmin(finite).astype(jnp.int32), lane.cause),
+            sums=lane.sums + jnp.where(alive, values, 0.0),
+            summed=lane.summed + alive,
+        )
+
+    def _steps(self, data: PyTree, hyper: Float[Array, " H"], until: Int[Array, ""], lane: Lanes) -> Lanes:
+        """The lane after its updates until `until`, or after the last good one.
+
+        To keep the state before each update would take time at each. Instead, what was no good is done again from the
+        beginning, as far as it was good; at most once in the life of a lane, where a program's updates are
+        deterministic.
+        """
+
+        def train(limit: Int[Array, ""]) -> Lanes:
+            return jax.lax.while_loop(
+                lambda lane: is_training(lane, limit), lambda lane: self._step(data, hyper, lane), lane
+            )
+
+        def attempt(carry: tuple[Lanes, Array, Array, Array]) -> tuple[Lanes, Array, Array, Array]:
+            _, limit, cause, _ = carry
+            after = train(limit)
+            is_good = after.cause == lane.cause
+            limit, cause = jnp.where(is_good, limit, after.step - 1), jnp.where(is_good, cause, after.cause)
+            return after, limit, cause, is_good
+
+        first = lane, until, lane.cause, jnp.asarray(False)
+        after, _, cause, _ = jax.lax.while_loop(lambda carry: ~carry[-1], attempt, first)
+        return after._replace(cause=cause)
+
+    def _evaluate(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> Float[Array, " E"]:
+        program = self.source.signature.config(hyper)
+        metrics = program.evaluate(data, lane.program)
+        values = [metrics[name].astype(jnp.float32) for name in self.source.evaluation_metrics]
+        measured = jnp.stack(values) if values else jnp.zeros(0)
+        if not self.source.diagnosis:
+            return measured
+        found = program.diagnose(data, lane.program)
+        return jnp.concatenate(
+            [measured, *(found[name].astype(jnp.float32).reshape(-1) for name in self.source.diagnosis)]
+        )
+
+    # --- the lanes of one device -------------------------------------------------------------------------------
+
+    def _mapped(self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes) -> tuple[Lanes, Array]:
+        def one(args: tuple[Array, Array, Array, Lanes]) -> tuple[Lanes, Array]:
+            hyper, until, evaluate, lane = args
+
+            def interval(lane: Lanes, until: Array, evaluate: Array) -> tuple[Lanes, Float[Array, " E"]]:
+                lane = self._steps(data, hyper, until, lane)
+                evaluation = jax.lax.cond(
+                    evaluate,
+                    lambda: self._evaluate(data, hyper, lane),
+                    lambda: jnp.full(self.source.measured, jnp.nan),
+                )
+                return lane, evaluation
+
+            return self._one_by_one(interval, lane, until, evaluate)
+
+        return cast(tuple[Lanes, Array], jax.lax.map(one, (hyper, until, evaluate, lanes)))
+
+    def _batched(self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes) -> tuple[Lanes, Array]:
+        step = jax.vmap(self._step_or_rest, (None, 0, 0, 0))
+
+        def interval(lanes: Lanes, until: Array, evaluate: Array) -> tuple[Lanes, Float[Array, "S E"]]:
+            lanes = jax.lax.while_loop(
+                lambda lanes: jnp.any(is_training(lanes, until)), lambda lanes: step(data, hyper, until, lanes), lanes
+            )
+            evaluation = jax.lax.cond(
+                jnp.any(evaluate),
+                lambda: jax.vmap(self._evaluate, (None, 0, 0))(data, hyper, lanes),
+                lambda: jnp.full((evaluate.shape[0], self.source.measured), jnp.nan),
+            )
+            return lanes, jnp.where(evaluate[:, None], evaluation, jnp.nan)
+
+        lanes, rows = self._one_by_one(interval, lanes, until, evaluate)
+        return lanes, jnp.swapaxes(rows, 0, 1)
+
+    def _in_batches(
+        self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes
+    ) -> tuple[Lanes, Array]:
+        def split(rows: Array) -> Array:
+            return rows.reshape(-1, BATCH, *rows.shape[1:])
+
+        def join(rows: Array) -> Array:
+            return rows.reshape(-1, *rows.shape[2:])
+
+        batches = jax.tree.map(split, (hyper, until, evaluate, lanes))
+        found = jax.lax.map(lambda batch: self._batched(data, *batch), batches)
+        return cast(tuple[Lanes, Array], jax.tree.map(join, found))
+
+    def _one_by_one(
+        self,
+        interval: Callable[[Lanes, Array, Array], tuple[Lanes, Array]],
+        lanes: Lanes,
+        until: Int[Array, "*S N"],
+        evaluate: Bool[Array, "*S N"],
+    ) -> tuple[Lanes, Int[Array, "N *S R"]]:
+        """The intervals of a call, for one lane or for lanes together; those not asked for cost nothing."""
+
+        def body(index: Array, carry: tuple[Lanes, Array]) -> tuple[Lanes, Array]:
+            lanes, rows = carry
+            wanted = evaluate[..., index]
+            lanes, evaluation = interval(lanes, until[..., index], wanted)
+            number = lanes.summed[..., None]
+            means = jnp.where(number > 0, lanes.sums / number, jnp.nan)
+            report = Report(lanes.step, lanes.cause, means, evaluation)
+            sums = jnp.where(wanted[..., None], 0.0, lanes.sums)
+            lanes = lanes._replace(sums=sums, summed=jnp.where(wanted, 0.0, lanes.summed))
+            return lanes, rows.at[index].set(report.joined())
+
+        size = Report.size(len(self.source.step_metrics), self.source.measured)
+        rows = jnp.zeros((until.shape[-1], *until.shape[:-1], size), jnp.int32)
+        asked = jnp.max(jnp.sum(until != NEVER, -1))
+        return cast(tuple[Lanes, Array], jax.lax.fori_loop(0, asked, body, (lanes, rows)))

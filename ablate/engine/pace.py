@@ -1,0 +1,38 @@
+"""`Pace`: how long an update takes, as far as the calls of a pack have told."""
+
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+_MOST = 50
+
+
+@dataclass
+class Pace:
+    """Seconds per update, all lanes of a pack together.
+
+    The time of a call is what went by since the one before it was read, so that a call that was read late has some of
+    the time of another. Their sums do not suffer from that.
+    """
+
+    _calls: deque[tuple[float, int, bool]] = field(default_factory=lambda: deque(maxlen=_MOST))
+    """Seconds, updates of the lane with the most, and whether nothing but updates was done."""
+
+    def add(self, seconds: float, steps: int, *, evaluated: bool) -> None:
+        """Note a call; one without updates says nothing."""
+        if steps:
+            self._calls.append((seconds, steps, not evaluated))
+
+    def clear(self) -> None:
+        """Forget all calls: from now on, another program runs."""
+        self._calls.clear()
+
+    @property
+    def seconds(self) -> float | None:
+        """Per update; None if there was no call yet. Evaluations are in it where no call did without."""
+        plain = [call for call in self._calls if call[2]]
+        return min((_per_update(calls) for calls in (plain, self._calls) if calls), default=None)
+
+
+def _per_update(calls: Collection[tuple[float, int, bool]]) -> float:
+    return sum(seconds for seconds, _, _ in calls) / sum(steps for _, steps, _ in calls)
