@@ -11,6 +11,7 @@ from pydantic import Field
 
 from ablate.core import Family
 from ablate.systems.component import Component
+from ablate.systems.products import product, product_float32
 from ablate.systems.taps import is_collecting, tap
 
 Drop = Callable[[Float[Array, "..."]], Float[Array, "..."]]
@@ -68,14 +69,14 @@ class Masked(Attention):
     ) -> Float[Array, "B T H d"]:
         """See `Attention.mix`."""
         length = queries.shape[2]
-        scores = jnp.einsum("bhtd,bhsd->bhts", queries, keys, preferred_element_type=jnp.float32) * scale
+        scores = product_float32(queries, jnp.swapaxes(keys, -1, -2)) * scale
         seen = jnp.tril(jnp.ones((length, length), bool))
         if history is not None:
             seen &= _distances(length, length, 0).astype(jnp.float32) < history
         weights, sums = _softmax(scores, seen[None, None])
         if is_collecting():
             tap("attention", weights / sums)
-        mixed = jnp.einsum("bhts,bhsd->bhtd", drop(weights).astype(values.dtype), values)
+        mixed = product(drop(weights).astype(values.dtype), values)
         mixed = (mixed.astype(jnp.float32) / sums).astype(values.dtype)
         return mixed.transpose(0, 2, 1, 3)  # an einsum into this order is slower on a CPU
 
@@ -112,14 +113,14 @@ class Local(Attention):
         batch, heads, length, size = queries.shape
         mine = self._blocks(queries)
         near_keys, near_values = _with_previous(self._blocks(keys)), _with_previous(self._blocks(values))
-        scores = jnp.einsum("bhnwd,bhnsd->bhnws", mine, near_keys, preferred_element_type=jnp.float32) * scale
+        scores = product_float32(mine, jnp.swapaxes(near_keys, -1, -2)) * scale
         distances = _distances(self.block, 2 * self.block, self.block)
         seen = (distances >= 0) & (distances.astype(jnp.float32) < history)
         seen = seen[None] & _exists(mine.shape[2], self.block)
         weights, sums = _softmax(scores, seen[None, None])
         if is_collecting():
             tap("attention", (weights / sums).reshape(batch, heads, -1, 2 * self.block)[:, :, :length])
-        mixed = jnp.einsum("bhnws,bhnsd->bhnwd", drop(weights).astype(values.dtype), near_values)
+        mixed = product(drop(weights).astype(values.dtype), near_values)
         mixed = (mixed.astype(jnp.float32) / sums).astype(values.dtype)
         return mixed.reshape(batch, heads, -1, size).transpose(0, 2, 1, 3)[:, :length]
 

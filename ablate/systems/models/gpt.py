@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from ablate.core import GridError, Problem
 from ablate.systems.inits import DrawNamed
 from ablate.systems.problems import Shapes
+from ablate.systems.products import product
 from ablate.systems.streams import stream
 from ablate.systems.taps import scope, tap
 
@@ -176,7 +177,7 @@ class GPT(GPTFields):
             earlier.append(residual)
         residual = self.final_norm.apply(weights.final_norm, residual, batch)
         unembedding = weights.embedding.T if weights.unembedding is None else weights.unembedding
-        logits = (residual @ unembedding).astype(jnp.float32)
+        logits = product(residual, unembedding).astype(jnp.float32)
         if self.logit_cap is not None:
             logits *= self.logit_cap * jax.lax.rsqrt(jnp.square(logits) + self.logit_cap**2)
         return logits.reshape(batch, length, -1)
@@ -201,7 +202,7 @@ class GPT(GPTFields):
         rows, width = residual.shape
         length, size = rows // batch, self.head_size
         read = self.dln.apply(block.dln, self.norm.apply(block.attention_norm, residual, batch), batch)
-        projected = (read @ block.qkv).reshape(rows, 3 * self.heads, size)
+        projected = product(read, block.qkv).reshape(rows, 3 * self.heads, size)
         compared, values = jnp.split(projected, [2 * self.heads], axis=1)
         queries, keys = head_norm(self.qk_norm, (block.query_norm, block.key_norm), compared, batch)
         queries, keys, values = (
@@ -220,7 +221,7 @@ class GPT(GPTFields):
             history=self.history,
             drop=lambda weights: self._drop(weights, key, "attention"),
         )
-        return self._drop(mixed.reshape(rows, -1) @ block.out, key, "attention_out")
+        return self._drop(product(mixed.reshape(rows, -1), block.out), key, "attention_out")
 
     def _mlp(
         self, block: Block, residual: Float[Array, "B*T D"], batch: int, key: Key[Array, ""] | None

@@ -13,6 +13,7 @@ from ablate.core import GridError, Problem, Start
 from ablate.systems.activations import ACTIVATIONS, Activation, Relu
 from ablate.systems.inits import INITS, HeNormal, Init
 from ablate.systems.problems import Shapes
+from ablate.systems.products import product
 from ablate.systems.streams import stream
 from ablate.systems.taps import scope, tap
 
@@ -56,8 +57,8 @@ class MLP(Model):
         hidden = inputs.reshape(inputs.shape[0], -1)
         for index, (weight, bias) in enumerate(zip(parameters.weights[:-1], parameters.biases[:-1], strict=True)):
             with scope("layers", str(index)):
-                hidden = tap("hidden", function(hidden @ weight + bias))
-        return hidden @ parameters.weights[-1] + parameters.biases[-1]
+                hidden = tap("hidden", function(product(hidden, weight) + bias))
+        return product(hidden, parameters.weights[-1]) + parameters.biases[-1]
 
     def units(self) -> tuple[Units, ...]:
         """See `Model.units`."""

@@ -12,6 +12,7 @@ from ablate.core import Family
 from ablate.systems.activations import Elementwise
 from ablate.systems.component import Component
 from ablate.systems.inits import DrawNamed
+from ablate.systems.products import product
 from ablate.systems.taps import tap
 
 
@@ -64,7 +65,7 @@ class Plain(MLPBlock):
     def apply(self, weights: Weights, rows: Float[Array, "N D"], activation: Elementwise) -> Float[Array, "N D"]:
         """See `MLPBlock.apply`."""
         assert weights.down is not None
-        return tap("hidden", activation(rows @ weights.up)) @ weights.down
+        return product(tap("hidden", activation(product(rows, weights.up))), weights.down)
 
 
 @MLP_BLOCKS.register("gated")
@@ -88,8 +89,8 @@ class Gated(MLPBlock):
         """See `MLPBlock.apply`."""
         assert weights.gate is not None
         assert weights.down is not None
-        hidden = tap("hidden", self.gate(activation)(rows @ weights.gate) * (rows @ weights.up))
-        return hidden @ weights.down
+        hidden = tap("hidden", self.gate(activation)(product(rows, weights.gate)) * product(rows, weights.up))
+        return product(hidden, weights.down)
 
     def gate(self, activation: Elementwise) -> Elementwise:
         """The function on the gate, given the model's activation."""
@@ -144,5 +145,5 @@ class PooledGate(MLPBlock):
     def apply(self, weights: Weights, rows: Float[Array, "N D"], activation: Elementwise) -> Float[Array, "N D"]:
         """See `MLPBlock.apply`."""
         assert weights.gate is not None
-        hidden = tap("hidden", jax.nn.sigmoid(rows @ weights.gate) * (rows @ weights.up))
+        hidden = tap("hidden", jax.nn.sigmoid(product(rows, weights.gate)) * product(rows, weights.up))
         return jnp.max(hidden.reshape(*rows.shape, -1), axis=-1)
