@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ablate.systems.reductions import all_finite
 
-from .lanes import RUNNING, Lanes, Report, is_training
+from .lanes import RUNNING, Lanes, Report, is_training, shape_of, zeros
 from .source import Source
 
 Strategy = Literal["vmap", "map", "map:8"]
@@ -26,6 +26,19 @@ MOST_INTERVALS = 8
 """Intervals of one call, each with an evaluation at its end; to end a call and begin another takes time."""
 NEVER = -1
 """`until` of an interval that is not asked for."""
+
+
+class Drawn(NamedTuple):
+    """What `Program.draw` gives for some updates of a lane that follow each other."""
+
+    first: Int[Array, ""]
+    """The first of them."""
+    each: PyTree[Array]
+    """One row per update."""
+
+    def of(self, step: Int[Array, ""]) -> PyTree[Array]:
+        """What one of them reads."""
+        return jax.tree.map(lambda leaf: leaf[step - self.first], self.each)
 
 
 @dataclass(frozen=True)
@@ -49,22 +62,29 @@ class Advance:
 
     # --- one lane ----------------------------------------------------------------------------------------------
 
-    def _update(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> tuple[PyTree, Array, Array]:
+    def _update(
+        self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes, drawn: PyTree
+    ) -> tuple[PyTree, Array, Array]:
         """The state after an update, its metrics, and which of them are finite; at the end, whether the state is."""
         program = self.source.signature.config(hyper)
-        state, metrics = program.step(data, lane.program)
+        state, metrics = program.step_with(data, lane.program, drawn)
         values = jnp.stack([metrics[name].astype(jnp.float32) for name in self.source.step_metrics])
         return state, values, jnp.append(jnp.isfinite(values), all_finite(program.guarded(state)))
 
-    def _step(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> Lanes:
+    def _draw(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes, step: Int[Array, ""]) -> PyTree:
+        """What an update of the lane reads beside its state."""
+        return self.source.signature.config(hyper).draw(data, lane.program, step)
+
+    def _step(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes, drawn: PyTree) -> Lanes:
         """The lane after an update. If something stopped being finite, `cause` says what, and the rest is no good."""
-        state, values, finite = self._update(data, hyper, lane)
+        state, values, finite = self._update(data, hyper, lane, drawn)
         cause = jnp.where(jnp.all(finite), RUNNING, jnp.argmin(finite).astype(jnp.int32))
         return Lanes(state, lane.step + 1, cause, lane.sums + values, lane.summed + 1)
 
     def _step_or_rest(self, data: PyTree, hyper: Float[Array, " H"], until: Int[Array, ""], lane: Lanes) -> Lanes:
         """The lane after an update; as it was if it does not train, or, but for `cause`, if the update is no good."""
-        state, values, finite = self._update(data, hyper, lane)
+        drawn = self._draw(data, hyper, lane, lane.step)
+        state, values, finite = self._update(data, hyper, lane, drawn)
         trains, is_finite = is_training(lane, until), jnp.all(finite)
         alive = trains & is_finite
         return Lanes(
@@ -75,29 +95,59 @@ class Advance:
             summed=lane.summed + alive,
         )
 
-    def _steps(self, data: PyTree, hyper: Float[Array, " H"], until: Int[Array, ""], lane: Lanes) -> Lanes:
-        """The lane after its updates until `until`, or after the last good one.
+    def _steps(
+        self, data: PyTree, hyper: Float[Array, " H"], until: Int[Array, ""], lane: Lanes, drawn: Drawn
+    ) -> tuple[Lanes, Drawn]:
+        """The lane after its updates until `until`, or after the last good one; and what was drawn last.
 
         To keep the state before each update would take time at each. Instead, what was no good is done again from the
         beginning, as far as it was good; at most once in the life of a lane, where a program's updates are
         deterministic.
         """
 
-        def train(limit: Int[Array, ""]) -> Lanes:
-            return jax.lax.while_loop(
-                lambda lane: is_training(lane, limit), lambda lane: self._step(data, hyper, lane), lane
+        def some(lane: Lanes, drawn: Drawn, limit: Int[Array, ""]) -> tuple[Lanes, Drawn]:
+            """Updates that were drawn for together, perhaps before."""
+            ahead = self.source.ahead
+            drawn = jax.lax.while_loop(  # as a condition it would copy what is there
+                lambda drawn: (lane.step < drawn.first) | (lane.step >= drawn.first + ahead),
+                lambda drawn: self._draw_ahead(data, hyper, lane, drawn),
+                drawn,
             )
+            limit = jnp.minimum(limit, drawn.first + ahead)
+            after = jax.lax.while_loop(
+                lambda lane: is_training(lane, limit),
+                lambda lane: self._step(data, hyper, lane, drawn.of(lane.step)),
+                lane,
+            )
+            return after, drawn
 
-        def attempt(carry: tuple[Lanes, Array, Array, Array]) -> tuple[Lanes, Array, Array, Array]:
-            _, limit, cause, _ = carry
-            after = train(limit)
+        def attempt(carry: tuple[Lanes, Drawn, Array, Array, Array]) -> tuple[Lanes, Drawn, Array, Array, Array]:
+            _, drawn, limit, cause, _ = carry
+            after, drawn = jax.lax.while_loop(
+                lambda pair: is_training(pair[0], limit), lambda pair: some(*pair, limit), (lane, drawn)
+            )
             is_good = after.cause == lane.cause
             limit, cause = jnp.where(is_good, limit, after.step - 1), jnp.where(is_good, cause, after.cause)
-            return after, limit, cause, is_good
+            return after, drawn, limit, cause, is_good
 
-        first = lane, until, lane.cause, jnp.asarray(False)
-        after, _, cause, _ = jax.lax.while_loop(lambda carry: ~carry[-1], attempt, first)
-        return after._replace(cause=cause)
+        first = lane, drawn, until, lane.cause, jnp.asarray(False)
+        after, drawn, _, cause, _ = jax.lax.while_loop(lambda carry: ~carry[-1], attempt, first)
+        return after._replace(cause=cause), drawn
+
+    def _draw_ahead(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes, before: Drawn) -> Drawn:
+        """For the next updates of a lane."""
+        ahead = self.source.ahead
+        # This is `lane.step`. But what does not depend on `before`, XLA draws before it asks whether it is needed.
+        later = jnp.maximum(lane.step, before.first + ahead)
+        first = jnp.where(lane.step < before.first, lane.step, later)
+        steps = first + jnp.arange(ahead, dtype=jnp.int32)
+        return Drawn(first, jax.vmap(lambda step: self._draw(data, hyper, lane, step))(steps))
+
+    def _nothing_drawn(self) -> Drawn:
+        """For the updates before the first."""
+        ahead = self.source.ahead
+        each = jax.tree.map(lambda leaf: shape_of(leaf.dtype, ahead, *leaf.shape), self.source.drawn_shape)
+        return Drawn(jnp.asarray(-ahead, jnp.int32), zeros(each))
 
     def _evaluate(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> Float[Array, " E"]:
         program = self.source.signature.config(hyper)
@@ -117,23 +167,27 @@ class Advance:
         def one(args: tuple[Array, Array, Array, Lanes]) -> tuple[Lanes, Array]:
             hyper, until, evaluate, lane = args
 
-            def interval(lane: Lanes, until: Array, evaluate: Array) -> tuple[Lanes, Float[Array, " E"]]:
-                lane = self._steps(data, hyper, until, lane)
+            def interval(
+                lane: Lanes, drawn: Drawn, until: Array, evaluate: Array
+            ) -> tuple[Lanes, Drawn, Float[Array, " E"]]:
+                lane, drawn = self._steps(data, hyper, until, lane, drawn)
                 evaluation = jax.lax.cond(
                     evaluate,
                     lambda: self._evaluate(data, hyper, lane),
                     lambda: jnp.full(self.source.measured, jnp.nan),
                 )
-                return lane, evaluation
+                return lane, drawn, evaluation
 
-            return self._one_by_one(interval, lane, until, evaluate)
+            return self._one_by_one(interval, lane, self._nothing_drawn(), until, evaluate)
 
         return cast(tuple[Lanes, Array], jax.lax.map(one, (hyper, until, evaluate, lanes)))
 
     def _batched(self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes) -> tuple[Lanes, Array]:
         step = jax.vmap(self._step_or_rest, (None, 0, 0, 0))
 
-        def interval(lanes: Lanes, until: Array, evaluate: Array) -> tuple[Lanes, Float[Array, "S E"]]:
+        def interval(
+            lanes: Lanes, nothing: tuple[()], until: Array, evaluate: Array
+        ) -> tuple[Lanes, tuple[()], Float[Array, "S E"]]:
             lanes = jax.lax.while_loop(
                 lambda lanes: jnp.any(is_training(lanes, until)), lambda lanes: step(data, hyper, until, lanes), lanes
             )
@@ -142,9 +196,9 @@ class Advance:
                 lambda: jax.vmap(self._evaluate, (None, 0, 0))(data, hyper, lanes),
                 lambda: jnp.full((evaluate.shape[0], self.source.measured), jnp.nan),
             )
-            return lanes, jnp.where(evaluate[:, None], evaluation, jnp.nan)
+            return lanes, nothing, jnp.where(evaluate[:, None], evaluation, jnp.nan)
 
-        lanes, rows = self._one_by_one(interval, lanes, until, evaluate)
+        lanes, rows = self._one_by_one(interval, lanes, (), until, evaluate)
         return lanes, jnp.swapaxes(rows, 0, 1)
 
     def _in_batches(
@@ -162,25 +216,27 @@ class Advance:
 
     def _one_by_one(
         self,
-        interval: Callable[[Lanes, Array, Array], tuple[Lanes, Array]],
+        interval: Callable[[Lanes, Any, Array, Array], tuple[Lanes, Any, Array]],
         lanes: Lanes,
+        drawn: Any,
         until: Int[Array, "*S N"],
         evaluate: Bool[Array, "*S N"],
     ) -> tuple[Lanes, Int[Array, "N *S R"]]:
         """The intervals of a call, for one lane or for lanes together; those not asked for cost nothing."""
 
-        def body(index: Array, carry: tuple[Lanes, Array]) -> tuple[Lanes, Array]:
-            lanes, rows = carry
+        def body(index: Array, carry: tuple[Lanes, Any, Array]) -> tuple[Lanes, Any, Array]:
+            lanes, drawn, rows = carry
             wanted = evaluate[..., index]
-            lanes, evaluation = interval(lanes, until[..., index], wanted)
+            lanes, drawn, evaluation = interval(lanes, drawn, until[..., index], wanted)
             number = lanes.summed[..., None]
             means = jnp.where(number > 0, lanes.sums / number, jnp.nan)
             report = Report(lanes.step, lanes.cause, means, evaluation)
             sums = jnp.where(wanted[..., None], 0.0, lanes.sums)
             lanes = lanes._replace(sums=sums, summed=jnp.where(wanted, 0.0, lanes.summed))
-            return lanes, rows.at[index].set(report.joined())
+            return lanes, drawn, rows.at[index].set(report.joined())
 
         size = Report.size(len(self.source.step_metrics), self.source.measured)
         rows = jnp.zeros((until.shape[-1], *until.shape[:-1], size), jnp.int32)
         asked = jnp.max(jnp.sum(until != NEVER, -1))
-        return cast(tuple[Lanes, Array], jax.lax.fori_loop(0, asked, body, (lanes, rows)))
+        lanes, _, rows = jax.lax.fori_loop(0, asked, body, (lanes, drawn, rows))
+        return lanes, rows

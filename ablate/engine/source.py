@@ -23,6 +23,11 @@ AXIS = "lanes"
 _FACTS = ("step_metrics", "evaluation_metrics", "diagnosis")
 """What tracing tells about a source beside the shapes of its state."""
 
+_MOST_AHEAD = 16
+"""Updates of a lane that are drawn for together, at most: more gain nothing."""
+_BYTES_AHEAD = 2**17
+"""And what is drawn for them should stay in the cache of a core."""
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -72,6 +77,17 @@ class Source:
         """Names of what `Program.step` measures, sorted."""
         _, metrics = jax.eval_shape(self.program.step, self.shapes, self.state_shape)
         return tuple(sorted(metrics))
+
+    @cached_property
+    def drawn_shape(self) -> PyTree[jax.ShapeDtypeStruct]:
+        """Shapes of what `Program.draw` gives for one update."""
+        return jax.eval_shape(self.program.draw, self.shapes, self.state_shape, jax.ShapeDtypeStruct((), jnp.int32))
+
+    @property
+    def ahead(self) -> int:
+        """Updates of a lane that are drawn for together."""
+        size: int = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self.drawn_shape))
+        return max(1, min(_MOST_AHEAD, _BYTES_AHEAD // max(1, size)))
 
     @cached_property
     def evaluation_metrics(self) -> tuple[str, ...]:

@@ -127,12 +127,19 @@ class Supervised(Program):
 
     def step(self, data: Any, state: TrainState) -> tuple[TrainState, Metrics]:
         """See `Program.step`."""
-        after, metrics, _ = self._advance(data, state)
+        return self.step_with(data, state, self.draw(data, state, state.step))
+
+    def draw(self, data: Any, state: TrainState, step: Int[Array, ""]) -> Batch:
+        """See `Program.draw`. The batch."""
+        return self.problem.sample(data, jax.random.fold_in(stream(state.key, "data"), step))
+
+    def step_with(self, data: Any, state: TrainState, drawn: Batch) -> tuple[TrainState, Metrics]:
+        """See `Program.step_with`."""
+        after, metrics, _ = self._advance(state, drawn)
         return after, metrics
 
-    def _advance(self, data: Any, state: TrainState) -> tuple[TrainState, Metrics, PyTree[Array]]:
+    def _advance(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics, PyTree[Array]]:
         """The state after one update, its metrics, and the gradients that the batch had."""
-        batch = self.problem.sample(data, jax.random.fold_in(stream(state.key, "data"), state.step))
         noise = jax.random.fold_in(stream(state.key, "noise"), state.step)
         loss, gradients, activations = self._gradients(state.parameters, batch, noise)
         moment = Moment(
@@ -241,7 +248,7 @@ class Supervised(Program):
             return {}
 
         def ahead() -> Step:
-            after, _, gradients = self._advance(data, state)
+            after, _, gradients = self._advance(state, self.draw(data, state, state.step))
             return Step(gradients, after.parameters)
 
         look = Look(

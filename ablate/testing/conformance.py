@@ -259,7 +259,10 @@ def check_model(model: Model, shapes: Shapes, *, batch: int = 3) -> None:
 
 
 def check_program(program: Program, *, steps: int = 3) -> None:
-    """Steps keep the state's structure, metrics are those that are declared, and the same key gives the same bits."""
+    """Steps keep the state's structure, metrics are those that are declared, and the same key gives the same bits.
+
+    What is drawn for an update (`Program.draw`) is the same before the first update and right before its own.
+    """
     check_component(program)
     shared = signature(program)
     data = jax.tree.map(jnp.asarray, shared.static_config().load())
@@ -276,7 +279,21 @@ def check_program(program: Program, *, steps: int = 3) -> None:
             state = after
         return state, metrics | config.evaluate(data, state)
 
-    _, metrics = run(row, root(0))
+    @jax.jit
+    def run_ahead(row: Array, key: Array) -> tuple[object, object, object]:
+        start = shared.whole.config(row)
+        config, state = in_training(start), start.init(data, key)
+        early = [config.draw(data, state, jnp.int32(step)) for step in range(steps)]
+        late = []
+        for step, drawn in enumerate(early):
+            late.append(config.draw(data, state, jnp.int32(step)))
+            state, _ = config.step_with(data, state, drawn)
+        return state, early, late
+
+    state, metrics = run(row, root(0))
+    ahead, early, late = run_ahead(row, root(0))
+    _equal(early, late, "what is drawn for an update depends on the updates before it")
+    _equal(state, ahead, "step_with(draw()) is another update than step()", rtol=1e-5)
     declared = {metric.name for metric in program.recorded}
     assert set(metrics) == declared, f"metrics {sorted(metrics)} are not the declared {sorted(declared)}"
     assert all(value.shape == () for value in metrics.values()), "metrics must be scalars"
@@ -284,6 +301,13 @@ def check_program(program: Program, *, steps: int = 3) -> None:
     assert {name: float(value) for name, value in metrics.items()} == {
         name: float(value) for name, value in again.items()
     }
+
+
+def _equal(found: object, expected: object, message: str, *, rtol: float = 0.0) -> None:
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        if jnp.issubdtype(one.dtype, jax.dtypes.prng_key):
+            one, other = jax.random.key_data(one), jax.random.key_data(other)
+        np.testing.assert_allclose(one, other, rtol=rtol, atol=rtol, err_msg=message)
 
 
 def _check_units(model: Model, parameters: Any, inputs: Array) -> None:

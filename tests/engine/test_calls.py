@@ -6,12 +6,13 @@ import jax
 import numpy as np
 import pytest
 
-from ablate.engine import RunJob
+from ablate.engine import RunJob, source
 from ablate.engine.calls import Interval, ask
 from ablate.engine.drawing import drawings, read
 from ablate.engine.executable import Executable, executable_for
 from ablate.engine.lanes import Lanes, Report
 from ablate.engine.pace import Pace
+from ablate.engine.program_cache import ProgramCache
 from ablate.engine.runs import Run
 
 from .conftest import program
@@ -81,6 +82,29 @@ def test_a_lane_that_diverges_keeps_what_its_last_good_update_left(strategy: str
         for name in ("step", "sums", "summed"):
             np.testing.assert_array_equal(getattr(found, name)[0], getattr(well, name)[0])
     np.testing.assert_array_equal(told.means[0, 0], last.means[0, 0])
+
+
+@pytest.mark.parametrize("together", [1, 3])
+def test_it_does_not_matter_for_how_many_updates_is_drawn_together(
+    monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    """Nor that intervals, calls and updates that are done again begin in the middle of them."""
+
+    def trained(*until: int) -> tuple[int, list[np.ndarray]]:
+        executable, lanes, rows = begun("map")
+        for stop in until:
+            asked = np.array([[stop, stop + 7]] * executable.width)
+            lanes, _ = executable.advance(lanes, rows, asked, np.ones_like(asked, bool))
+        return executable.source.ahead, [bits(leaf) for leaf in jax.tree.leaves(lanes)]
+
+    monkeypatch.setattr(ProgramCache, "load", lambda *_: None)  # or the second would have the program of the first
+    monkeypatch.setattr(ProgramCache, "_keep", lambda *_: False)
+    several, expected = trained(50)
+    monkeypatch.setattr(source, "_MOST_AHEAD", together)
+    few, found = trained(2, 31, 50)
+    assert [several, few] == [16, together]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def bits(leaf: jax.Array) -> np.ndarray:

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Annotated, Any
 
+import jax
 import jax.numpy as jnp
 import pytest
 
@@ -121,6 +122,29 @@ def test_images() -> None:
 @pytest.mark.parametrize("config", SMALL_PROGRAMS, ids=["char_lm", "spirals"])
 def test_program(config: dict[str, object]) -> None:
     conformance.check_program(PROGRAMS.parse(config))
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda state, step: jnp.sum(state.parameters.biases[0]), "depends on the updates before"),
+        (lambda state, step: jax.random.normal(jax.random.fold_in(state.key, step)), "another update than step"),
+    ],
+)
+def test_what_is_drawn_wrongly_is_found(draw: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = PROGRAMS.parse(SMALL_PROGRAMS[1])
+    monkeypatch.setattr(type(program), "draw", lambda self, data, state, step: draw(state, step))
+    monkeypatch.setattr(type(program), "step", lambda self, data, state: moved(state, 1.0))
+    monkeypatch.setattr(type(program), "step_with", lambda self, data, state, drawn: moved(state, 1.0 + drawn))
+    with pytest.raises(AssertionError, match=message):
+        conformance.check_program(program)
+
+
+def moved(state: Any, by: Any) -> tuple[Any, dict[str, Any]]:
+    """An update that adds a number to all parameters."""
+    parameters = jax.tree.map(lambda leaf: leaf + by, state.parameters)
+    metrics = {"train_loss": jnp.float32(0), "grad_norm": jnp.float32(0)}
+    return dataclasses.replace(state, step=state.step + 1, parameters=parameters), metrics
 
 
 @pytest.mark.parametrize(
