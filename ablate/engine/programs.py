@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +18,7 @@ from .compile_cache import use_compile_cache
 from .drawing import Drawing
 from .executable import FEW_PARAMETERS, Executable, executable_for
 from .job import LaneStrategy, lane_strategy
+from .source import MOST_AHEAD
 
 MOST_PROGRAMS = 4
 """Compiled programs that a worker keeps, with their data; packs of one signature follow each other."""
@@ -29,6 +31,8 @@ LEAST_PACE = 5_000.0
 """Updates per second over all lanes that any machine is taken to make of a network of few parameters."""
 _LEAST_STEPS = 200
 """Shorter packs are not even timed."""
+_NO_TIME = 0.01
+"""Seconds that no one notices."""
 _MOST_AHEAD = 2
 
 _Key = tuple[Signature, int, Strategy]
@@ -36,6 +40,8 @@ _Key = tuple[Signature, int, Strategy]
 _programs: dict[_Key, Executable] = {}
 _ahead: dict[_Key, tuple[Executable, Future[float]]] = {}
 """What is compiled in other threads: for this pack, begun while the one before it trained, and for the next."""
+_guesses: WeakKeyDictionary[Executable, float] = WeakKeyDictionary()
+"""Updates per second over all lanes, as a first look said."""
 _threads = ThreadPoolExecutor(_MOST_AHEAD, "ablate-compile")
 
 
@@ -154,7 +160,9 @@ def calibrated(
     is_small = found.executable.parameters < FEW_PARAMETERS
     if is_small and steps * lanes < least * LEAST_PACE:
         return found
-    if steps * lanes / _measure(found.executable, hyper, starts, seconds=0.0) < least:
+    if found.executable not in _guesses:
+        _guesses[found.executable] = _measure(found.executable, hyper, starts, seconds=0.0)
+    if steps * lanes / _guesses[found.executable] < least:
         return found
     start = time.perf_counter()
     programs = {default.strategy: found}
@@ -194,7 +202,8 @@ def _measure(
 ) -> float:
     """Updates per second over all lanes, on lanes that are thrown away.
 
-    One update warms up, the best of three is a first guess; then so many are timed as take about `seconds`, if any.
+    One update warms up, the best of three calls is a first guess; then so many are timed as take about `seconds`, if
+    any. A call of the guess is one update, or as many as a lane draws for together where they take no time to speak of.
     """
     count = len(hyper)
     hyper = np.concatenate([hyper, np.repeat(hyper[-1:], executable.width - count, axis=0)])
@@ -211,5 +220,7 @@ def _measure(
         return updates * count / max(time.perf_counter() - start, 1e-9)
 
     pace(1)
-    guess = max(pace(1) for _ in range(3))  # a moment in which the machine did something else is not taken for slow
+    guess = pace(1)
+    together = max(1, min(MOST_AHEAD, int(_NO_TIME * guess / count)))
+    guess = max(guess, pace(together), pace(together))  # what the machine did else for a moment is not taken for slow
     return pace(max(1, round(seconds * guess / count))) if seconds else guess

@@ -23,7 +23,7 @@ AXIS = "lanes"
 _FACTS = ("step_metrics", "evaluation_metrics", "diagnosis")
 """What tracing tells about a source beside the shapes of its state."""
 
-_MOST_AHEAD = 16
+MOST_AHEAD = 16
 """Updates of a lane that are drawn for together, at most: more gain nothing."""
 _BYTES_AHEAD = 2**17
 """And what is drawn for them should stay in the cache of a core."""
@@ -87,7 +87,7 @@ class Source:
     def ahead(self) -> int:
         """Updates of a lane that are drawn for together."""
         size: int = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self.drawn_shape))
-        return max(1, min(_MOST_AHEAD, _BYTES_AHEAD // max(1, size)))
+        return max(1, min(MOST_AHEAD, _BYTES_AHEAD // max(1, size)))
 
     @cached_property
     def evaluation_metrics(self) -> tuple[str, ...]:

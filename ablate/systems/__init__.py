@@ -44,6 +44,7 @@ from .problems import (
     Texts,
     Vocabulary,
 )
+from .products import product
 from .program import PROGRAMS, Program, Train
 from .schedules import SCHEDULES, Schedule
 from .streams import root, stream
@@ -127,6 +128,7 @@ __all__ = [
     "interpolate",
     "parameter_count",
     "parts_of",
+    "product",
     "root",
     "signature",
     "stream",

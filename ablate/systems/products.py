@@ -28,6 +28,7 @@ def _product(kind: Any) -> Callable[[Left, Right], Result]:
 
     @derivative(forward, _backward)
     def product(left: Left, right: Right) -> Result:
+        """``left @ right``, with the same batch axes on either side."""
         return forward(left, right)[0]
 
     return product
@@ -74,7 +75,7 @@ def _fixed(values: Array) -> Array:
 
 
 product = _product(None)
-"""``left @ right``, with as many batch axes on either side."""
+"""``left @ right``, with the same batch axes on either side."""
 
 product_float32 = _product(jnp.float32)
 """`product`, but summed and given in float32 whatever the operands are."""

@@ -100,7 +100,7 @@ def test_it_does_not_matter_for_how_many_updates_is_drawn_together(
     monkeypatch.setattr(ProgramCache, "load", lambda *_: None)  # or the second would have the program of the first
     monkeypatch.setattr(ProgramCache, "_keep", lambda *_: False)
     several, expected = trained(50)
-    monkeypatch.setattr(source, "_MOST_AHEAD", together)
+    monkeypatch.setattr(source, "MOST_AHEAD", together)
     few, found = trained(2, 31, 50)
     assert [several, few] == [16, together]
     for one, other in zip(found, expected, strict=True):
