@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from ablate.core import GridError, Problem, Start, refuse
 from ablate.systems.problems import Shapes
+from ablate.systems.products import product
 from ablate.systems.streams import stream
 from ablate.systems.taps import scope, tap
 
@@ -78,7 +79,7 @@ class Rows(NamedTuple):
         """``full() @ matrix``, at the cost of I rows instead of D."""
         narrow = matrix if self.spread is None else self.spread @ matrix
         batch, length, width = self.features.shape
-        return (self.features.reshape(-1, width) @ narrow).reshape(batch, length, -1)
+        return product(self.features.reshape(-1, width), narrow).reshape(batch, length, -1)
 
 
 class Recurrent(Model):
@@ -294,7 +295,7 @@ def fresh_linear(key: Key[Array, ""], fan_in: int, fan_out: int) -> Linear:
 
 
 def _affine(linear: Linear, rows: Float[Array, "N fan_in"]) -> Float[Array, "N fan_out"]:
-    return rows @ linear.weight + linear.bias[None]
+    return product(rows, linear.weight) + linear.bias[None]
 
 
 def _log_uniform(key: Key[Array, ""], size: int, low: float, high: float) -> Float[Array, " size"]:
