@@ -77,7 +77,7 @@ class Rows(NamedTuple):
 
     def times(self, matrix: Float[Array, "D E"]) -> Float[Array, "B T E"]:
         """``full() @ matrix``, at the cost of I rows instead of D."""
-        narrow = matrix if self.spread is None else self.spread @ matrix
+        narrow = matrix if self.spread is None else jnp.asarray(self.spread) @ matrix
         batch, length, width = self.features.shape
         return product(self.features.reshape(-1, width), narrow).reshape(batch, length, -1)
 
