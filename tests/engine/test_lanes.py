@@ -35,7 +35,10 @@ def configs(*rates: float) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("strategy", ["map", "vmap"])
-def test_a_lane_whose_run_has_ended_takes_the_next(make_job: MakeJob, strategy: str) -> None:
+def test_a_lane_whose_run_has_ended_takes_the_next(
+    make_job: MakeJob, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_module, "SECONDS_PER_CALL", 0.0)  # a report after each call
     few = make_job(configs(*RATES[:3], WILD, *RATES[3:]), store="few", strategy=strategy, lanes=2)
     reports = finish(few)
     assert max(report.alive for report in reports[1:-1]) <= 2, reports[-1].message
@@ -51,7 +54,10 @@ def test_a_lane_whose_run_has_ended_takes_the_next(make_job: MakeJob, strategy: 
     assert len(programs._programs) == 2, "a refill compiled something"
 
 
-def test_runs_that_lost_their_lane_continue_from_their_final_state(make_job: MakeJob) -> None:
+def test_runs_that_lost_their_lane_continue_from_their_final_state(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_module, "SECONDS_PER_CALL", 0.0)  # a report after each call
     finish(make_job(configs(*RATES), store="grown", steps=30, lanes=2))
     grown = make_job(configs(*RATES), store="grown", steps=60, lanes=3)
     reports = finish(grown)
