@@ -29,6 +29,7 @@ CONFIG = {
     "model": {"kind": "gpt", "layers": LAYERS, "width": WIDTH, "heads": HEADS, "embedding_scale": 0.03},
     "optimizer": {"kind": "adamw", "lr": LR, "b2": B2, "eps": EPS, "weight_decay": DECAY, "clip": CLIP},
 }
+PARTS = "ablate, batches in 4 parts"
 AGREE = 1e-3
 """Largest relative difference of the mean loss of the timed steps (float32, different summation orders)."""
 
@@ -40,8 +41,8 @@ def cores() -> int:
 # --- peers: each prints one JSON object -------------------------------------------------------------------------
 
 
-def ablate(folder: Path) -> dict[str, Any]:
-    """The engine's own executable, lanes on every core."""
+def ablate(folder: Path, parts: int = 1) -> dict[str, Any]:
+    """The engine's own executable, lanes on every core; each batch perhaps cut into parts (`micro_batches`)."""
     from ablate.engine.devices import prepare_environment
 
     prepare_environment(cores())
@@ -51,11 +52,12 @@ def ablate(folder: Path) -> dict[str, Any]:
     from ablate.engine.drawing import drawings, read
     from ablate.engine.executable import executable_for
 
-    shared, rows, starts = read([CONFIG] * LANES)
+    shared, rows, starts = read([CONFIG | {"micro_batches": parts}] * LANES)
     executable = executable_for(shared, LANES, "map")
     compile_seconds = executable.compile([shared.whole])
     lanes = executable.start(drawings(starts, np.arange(LANES)))
-    export(folder, lanes.program)
+    if parts == 1:
+        export(folder, lanes.program)
     quiet, loud = np.zeros((LANES, 1), bool), np.ones((LANES, 1), bool)
 
     def advance(until: int, evaluate: np.ndarray) -> Any:
@@ -296,6 +298,7 @@ def main() -> None:
     if options.peer:
         peers = {
             "ablate": lambda: ablate(options.folder),
+            PARTS: lambda: ablate(options.folder, 4),
             "handwritten": lambda: handwritten(options.folder),
             "products": products,
             "torch threads": lambda: torch_eager(options.folder, cores(), range(LANES)),
@@ -305,7 +308,7 @@ def main() -> None:
         }
         print(json.dumps(peers[options.peer]()))
         return
-    names = ["ablate", "handwritten"]
+    names = ["ablate", PARTS, "handwritten"]
     try:
         import torch
 
@@ -320,9 +323,18 @@ def main() -> None:
             losses = [one["loss"] for one in found.values()]
             agree = max(losses) / min(losses) - 1 < AGREE
             best, mine = measure("products", Path(scratch))["gflops"], found["ablate"]
-            share = mine["gflop"] / mine["ms_per_lane_step"] * 1e3 / best
+            share, share_in_parts = (
+                mine["gflop"] / found[name]["ms_per_lane_step"] * 1e3 / best for name in ("ablate", PARTS)
+            )
             rounds.append(
-                {"peers": found, "agree": agree, "gemm_gflops": best, "share": share, "load": os.getloadavg()[0]}
+                {
+                    "peers": found,
+                    "agree": agree,
+                    "gemm_gflops": best,
+                    "share": share,
+                    "share_in_parts": share_in_parts,
+                    "load": os.getloadavg()[0],
+                }
             )
             times = "  ".join(f"{name} {one['ms_per_lane_step']:.2f} ms" for name, one in found.items())
             print(
@@ -333,9 +345,10 @@ def main() -> None:
     for name in names[1:]:
         ratios = sorted(one[name]["ms_per_lane_step"] / one["ablate"]["ms_per_lane_step"] for one in counted)
         print(f"{name} / ablate: median {statistics.median(ratios):.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f})")
-    shares = sorted(one["share"] for one in rounds)
-    median = statistics.median(shares)
-    print(f"share of the rate of large products: median {median:.0%} (from {shares[0]:.0%} to {shares[-1]:.0%})")
+    for name, key in (("ablate", "share"), (PARTS, "share_in_parts")):
+        shares = sorted(one[key] for one in rounds)
+        median, least, most = statistics.median(shares), shares[0], shares[-1]
+        print(f"{name}, share of the rate of large products: median {median:.0%} (from {least:.0%} to {most:.0%})")
     if options.out:
         import jax
 
