@@ -24,6 +24,9 @@ def _product(kind: Any) -> Callable[[Left, Right], Result]:
     """The product as numbers of a kind; None: of the operands' kind."""
 
     def forward(left: Left, right: Right) -> tuple[Result, tuple[Left, Right]]:
+        if left.shape[:-2] != right.shape[:-2]:
+            message = f"a product of {left.shape} and {right.shape}: batch axes differ; reshape what has more of them"
+            raise ValueError(message)
         return jnp.matmul(left, right, preferred_element_type=kind), (left, right)
 
     @derivative(forward, _backward)

@@ -70,6 +70,12 @@ def test_lanes_may_share_an_operand() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_batch_axes_of_one_operand_alone_are_refused() -> None:
+    """By hand or not: or a model would fail where it is trained, and there alone."""
+    with pytest.raises(ValueError, match="batch axes differ"):
+        product(draw(0, 3, 64, 40), draw(1, 40, 12))
+
+
 def test_the_slopes_are_by_hand_where_that_is_asked_for_and_nowhere_else() -> None:
     left, right = draw(0, 64, 40), draw(1, 40, 12)
     value, _ = jax.jvp(product, (left, right), (left, right))
