@@ -11,7 +11,7 @@ from jaxtyping import Array
 
 from ablate.systems import PROGRAMS, Diagnostic, Intervention, Program, in_training, root, signature, whole_hyper
 
-from ._rules import check_component, same_shapes
+from ._rules import check_component, compare, same_shapes
 
 _SMALL = {
     "kind": "supervised",
@@ -44,7 +44,7 @@ def check_intervention(intervention: Intervention, program: Program | None = Non
         state, quiet_losses = alone[1] if shares else _train(quiet, steps)(_row(quiet))
         for part in ("parameters", "optimizer"):
             message = f"{dict(intervention.neutral)} changes the {part}"
-            _compare(getattr(state, part), getattr(expected, part), message, rtol=0, atol=0)
+            compare(getattr(state, part), getattr(expected, part), message, rtol=0, atol=0)
         np.testing.assert_array_equal(quiet_losses, losses, err_msg=f"{dict(intervention.neutral)} changes the loss")
     changed = alone[0][0].parameters
     assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(changed)), "parameters are not finite"
@@ -53,7 +53,7 @@ def check_intervention(intervention: Intervention, program: Program | None = Non
     packed, _ = jax.vmap(solo)(jnp.stack(rows))
     for index, (one, _) in enumerate(alone):
         lane = jax.tree.map(partial(_row_of, index), packed.parameters)
-        _compare(lane, one.parameters, "it is not the same in a pack", rtol=1e-4, atol=1e-5)
+        compare(lane, one.parameters, "it is not the same in a pack", rtol=1e-4, atol=1e-5)
 
 
 def check_diagnostic(diagnostic: Diagnostic, program: Program | None = None) -> None:
@@ -112,8 +112,3 @@ def _train(config: Program, steps: int) -> Callable[[Array], Any]:
 
 def _row_of(index: int, leaf: Array) -> Array:
     return leaf[index]
-
-
-def _compare(found: Any, expected: Any, message: str, *, rtol: float, atol: float) -> None:
-    for mine, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(mine, other, rtol=rtol, atol=atol, err_msg=message)

@@ -3,6 +3,8 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from ablate.core import canonical_json, marked_paths, to_identity, to_plain
 from ablate.core.spec import Lane
@@ -33,6 +35,14 @@ def same_shapes(before: object, after: object) -> None:
     assert all(old.shape == new.shape and old.dtype == new.dtype for old, new in pairs), (
         "a step changes a shape or dtype"
     )
+
+
+def compare(found: object, expected: object, message: str, *, rtol: float, atol: float) -> None:
+    """The leaves of two trees agree; random keys by their integers."""
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        if jnp.issubdtype(one.dtype, jax.dtypes.prng_key):
+            one, other = jax.random.key_data(one), jax.random.key_data(other)
+        np.testing.assert_allclose(one, other, rtol=rtol, atol=atol, err_msg=message)
 
 
 def _structure(tree: object) -> Any:
