@@ -1,6 +1,7 @@
 """`ablate run` in processes of its own, and what they leave behind."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -28,7 +29,10 @@ ablate:
   model.activation: tanh
 run: {checkpoint_every: 250, lanes: map}
 """
-"""Six runs in two packs, a few seconds each."""
+"""Six runs in two packs, a second or a few each."""
+
+PAUSING = SPIRALS.replace("steps: 2000", "steps: 8000") + "plugins: [pausing.py]\n"
+"""The same, longer, with workers that wait where `Driver.pause` tells them to."""
 
 
 _running: list[subprocess.Popen[bytes]] = []
@@ -86,6 +90,15 @@ class Driver:
 
     def __post_init__(self) -> None:
         (self.folder / "grid.yaml").write_text(self.grid)
+        shutil.copy(Path(__file__).with_name("pausing.py"), self.folder)
+
+    def pause(self) -> None:
+        """Let workers that start from now on wait after their first checkpoint, in a grid like `PAUSING`."""
+        (self.folder / "pause").touch()
+
+    def go_on(self) -> None:
+        """Let them train to the end."""
+        (self.folder / "pause").unlink()
 
     def start(self, *arguments: str, command: str = "run") -> Running:
         environment = {**os.environ, "ABLATE_TEST_MARK": self.mark, **self.environment}
@@ -147,6 +160,14 @@ class Driver:
                 return worker
             time.sleep(0.05)
         pytest.fail("no worker appeared in ten seconds")
+
+    def is_left_alone(self) -> None:
+        """Wait until the last worker is gone: Ray ends those of a killed driver, which train until then."""
+        for _ in range(2400):
+            if not self.workers():
+                return
+            time.sleep(0.05)
+        pytest.fail("after two minutes a worker still lives")
 
     def results(self) -> pl.DataFrame:
         """Every recorded metric, after a look at whether each run is done, once."""

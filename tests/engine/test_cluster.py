@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .driving import SPIRALS, Driver
+from .driving import PAUSING, SPIRALS, Driver
 
 pytestmark = [
     pytest.mark.slow,
@@ -63,11 +63,13 @@ def make_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeCluster]:
 def test_a_node_that_dies_midway(make_cluster: MakeCluster, tmp_path: Path) -> None:
     cluster = make_cluster(num_cpus=1)
     doomed = cluster.add_node(num_cpus=1, object_store_memory=100 * 1024**2)
-    driver = Driver(tmp_path, SPIRALS.replace("lanes: map", "lanes: solo"))
-    running = driver.start("--address", cluster.address, "train.steps=4000")
-    running.reaches(lambda: running.printed.count("compiling") >= 2 and driver.steps() >= 1000)
+    driver = Driver(tmp_path, PAUSING.replace("lanes: map", "lanes: solo"))
+    driver.pause()
+    running = driver.start("--address", cluster.address)
+    running.reaches(lambda: sum(attempts[-1].state.step > 0 for attempts in driver.store.attempts.values()) == 2)
     start = time.monotonic()
     cluster.remove_node(doomed, allow_graceful=False)
+    driver.go_on()
     running.ends(0)
     assert time.monotonic() - start < 120
     driver.results()
@@ -113,9 +115,13 @@ def test_packs_spread_over_gpus(
     """Runs of one signature: as many packs as there are workers, each with its own device or share of one."""
     cluster = make_cluster(num_cpus=4, num_gpus=gpus)
     (tmp_path / "seen.py").write_text(SEEN)
-    grid = SPIRALS.replace("  model.activation: tanh\n", "").replace("seeds: 2", "seeds: 4\nplugins: [seen.py]")
-    driver = Driver(tmp_path, grid)
-    driver.finish("--address", cluster.address, f"run.resources={asked}")
+    grid = PAUSING.replace("  model.activation: tanh\n", "").replace("seeds: 2", "seeds: 4")
+    driver = Driver(tmp_path, grid.replace("[pausing.py]", "[seen.py, pausing.py]"))
+    driver.pause()  # a worker that ended its pack would take one from those that still start
+    running = driver.start("--address", cluster.address, f"run.resources={asked}")
+    running.reaches(lambda: len(list(tmp_path.glob("seen-*.json"))) == 4)
+    driver.go_on()
+    running.ends(0)
     assert sorted(len(pack.run_ids) for pack in driver.store.packs()) == [2, 2, 2, 2]
     seen = [json.loads(path.read_text()) for path in tmp_path.glob("seen-*.json")]
     assert len(seen) == 4
