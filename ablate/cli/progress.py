@@ -43,7 +43,8 @@ class Progress:
         self._line = 0.0
         self._start = time.monotonic()
         self._marks: deque[tuple[float, int]] = deque()
-        self._speed = 0.0
+        self._rate = 0.0
+        """Steps per second."""
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -75,10 +76,11 @@ class Progress:
 
     def update(self, report: "PackReport") -> None:
         """Take in a report of a pack."""
+        was_training = bool(self._training)
         self._reports[report.index] = report
         for lane in report.lanes:
             self._take(lane)
-        self._mark()
+        self._mark(0.0 if was_training else report.compile_seconds)
         if self._live:
             self._live.update(self._panel())
             return
@@ -99,24 +101,23 @@ class Progress:
 
     # --- what is shown -----------------------------------------------------------------------------------------
 
-    def _mark(self) -> None:
-        """Remember when how many steps were done; reports of a pack that compiles do not count as time."""
+    def _mark(self, idle: float) -> None:
+        """Remember when how many steps were done, and how fast they come: over all packs, lately.
+
+        What a pack compiles while no other trains, `idle` seconds of it, does not count as time.
+        """
         now = time.monotonic()
-        if not self._training:
-            self._marks.clear()
+        if idle and self._marks:
+            start, before = self._marks.pop()
+            self._marks.append((min(start + idle, now), before))
         self._marks.append((now, sum(self._steps.values())))
         while now - self._marks[0][0] > _RATE_SECONDS:
             self._marks.popleft()
-
-    @property
-    def _rate(self) -> float:
-        """Steps per second over all packs, lately."""
-        if not self._marks:
-            return 0.0
         (start, before), (end, after) = self._marks[0], self._marks[-1]
         if end > start and after > before:
-            self._speed = (after - before) / (end - start)
-        return self._speed
+            self._rate = (after - before) / (end - start)
+        if not self._training:
+            self._marks = deque([self._marks[-1]])  # from which the next pack goes on
 
     @property
     def _training(self) -> "list[PackReport]":
