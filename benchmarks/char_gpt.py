@@ -3,10 +3,11 @@
     python -m benchmarks.char_gpt [--rounds 5] [--out benchmarks/results/char_gpt.json]
 
 Each peer is a process of its own, started in turn (A B C A B C ...), and trains the same model on the same batches
-from the same weights; a round counts only if the losses agree. Reported: milliseconds per update of one run
-("lane-step"), with every core in use, and ratios within a round. Also in each round, large matrix products on all
-cores: the share of their rate that the arithmetic of ablate's updates reaches. PyTorch is optional:
-pip install 'ablate-grid[bench]'.
+from the same weights; a round counts only if the losses agree. The shipped grids cut each batch into four parts, which
+helps a processor's cache (``micro_batches``); ablate and PyTorch are measured so and with whole batches. Reported:
+milliseconds per update of one run ("lane-step"), with every core in use, and ratios within a round. Also in each
+round, large matrix products on all cores: the share of their rate that the arithmetic of ablate's updates reaches.
+PyTorch is optional: pip install 'ablate-grid[bench]'.
 """
 
 import argparse
@@ -29,7 +30,9 @@ CONFIG = {
     "model": {"kind": "gpt", "layers": LAYERS, "width": WIDTH, "heads": HEADS, "embedding_scale": 0.03},
     "optimizer": {"kind": "adamw", "lr": LR, "b2": B2, "eps": EPS, "weight_decay": DECAY, "clip": CLIP},
 }
-PARTS = "ablate, batches in 4 parts"
+PARTS = 4
+"""Of each batch, as in grids/_char_gpt_cpu.yaml."""
+WHOLE = "ablate, whole batches"
 AGREE = 1e-3
 """Largest relative difference of the mean loss of the timed steps (float32, different summation orders)."""
 
@@ -41,8 +44,8 @@ def cores() -> int:
 # --- peers: each prints one JSON object -------------------------------------------------------------------------
 
 
-def ablate(folder: Path, parts: int = 1) -> dict[str, Any]:
-    """The engine's own executable, lanes on every core; each batch perhaps cut into parts (`micro_batches`)."""
+def ablate(folder: Path, parts: int) -> dict[str, Any]:
+    """The engine's own executable, lanes on every core."""
     from ablate.engine.devices import prepare_environment
 
     prepare_environment(cores())
@@ -56,7 +59,7 @@ def ablate(folder: Path, parts: int = 1) -> dict[str, Any]:
     executable = executable_for(shared, LANES, "map")
     compile_seconds = executable.compile([shared.whole])
     lanes = executable.start(drawings(starts, np.arange(LANES)))
-    if parts == 1:
+    if parts == PARTS:
         export(folder, lanes.program)
     quiet, loud = np.zeros((LANES, 1), bool), np.ones((LANES, 1), bool)
 
@@ -194,7 +197,7 @@ def handwritten(folder: Path) -> dict[str, Any]:
     return result(time.perf_counter() - begin, float(loss.mean()))
 
 
-def torch_eager(folder: Path, threads: int, lanes: range) -> dict[str, Any]:
+def torch_eager(folder: Path, threads: int, lanes: range, parts: int) -> dict[str, Any]:
     """A plain PyTorch loop, one run after the other, with the fused AdamW and scaled dot-product attention."""
     import torch
     from torch.nn import functional
@@ -216,10 +219,10 @@ def torch_eager(folder: Path, threads: int, lanes: range) -> dict[str, Any]:
             inputs, targets = batch[:, :-1], batch[:, 1:]
             x = functional.embedding(inputs, p["embedding"]) + p["position"]
             for layer in range(LAYERS):
-                heads = (norm(x) @ p[f"qkv{layer}"]).view(BATCH, CONTEXT, 3, HEADS, size).permute(2, 0, 3, 1, 4)
+                heads = (norm(x) @ p[f"qkv{layer}"]).view(len(batch), CONTEXT, 3, HEADS, size).permute(2, 0, 3, 1, 4)
                 q, k = (functional.layer_norm(heads[i], (size,), eps=1e-6) for i in (0, 1))
                 mixed = functional.scaled_dot_product_attention(q, k, heads[2], is_causal=True)
-                x = x + mixed.transpose(1, 2).reshape(BATCH, CONTEXT, WIDTH) @ p[f"out{layer}"]
+                x = x + mixed.transpose(1, 2).reshape(len(batch), CONTEXT, WIDTH) @ p[f"out{layer}"]
                 x = x + functional.gelu(norm(x) @ p[f"up{layer}"], approximate="tanh") @ p[f"down{layer}"]
             return functional.cross_entropy((x @ p["unembedding"]).flatten(0, 1), targets.flatten())
 
@@ -227,14 +230,15 @@ def torch_eager(folder: Path, threads: int, lanes: range) -> dict[str, Any]:
             if step == WARM:
                 begin = time.perf_counter()
             optimizer.zero_grad(set_to_none=True)
-            loss = loss_of(tokens[step])
-            loss.backward()
+            for part in tokens[step].chunk(parts):
+                loss = loss_of(part) / parts
+                loss.backward()
+                if step >= WARM:
+                    losses.append(loss.detach())
             torch.nn.utils.clip_grad_norm_(p.values(), CLIP)
             optimizer.step()
-            if step >= WARM:
-                losses.append(loss.detach())
         seconds += time.perf_counter() - begin
-    return result(seconds, float(torch.stack(losses).mean()), lanes=len(lanes))
+    return result(seconds, float(torch.stack(losses).mean()) * parts, lanes=len(lanes))
 
 
 def load(folder: Path) -> Any:
@@ -273,14 +277,12 @@ def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def measure(peer: str, folder: Path) -> dict[str, Any]:
-    """One peer, once. ``torch 2x1`` is one single-threaded process per core, timed together."""
-    if peer != "torch processes":
+    """One peer, once. ``torch processes`` is one single-threaded process per core, timed together."""
+    if not peer.startswith("torch processes"):
         return finish(spawn(peer, folder))
     share = LANES // cores()
-    processes = [
-        spawn("torch one thread", folder, "--first", str(share * core), "--count", str(share))
-        for core in range(cores())
-    ]
+    single = peer.replace("torch processes", "torch one thread")
+    processes = [spawn(single, folder, "--first", str(share * core), "--count", str(share)) for core in range(cores())]
     found = [finish(process) for process in processes]
     slowest = max(one["ms_per_lane_step"] for one in found)
     return {"ms_per_lane_step": slowest / cores(), "loss": statistics.mean(one["loss"] for one in found)}
@@ -296,23 +298,24 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=LANES)
     options = parser.parse_args()
     if options.peer:
+        some = range(options.first, options.first + options.count)
         peers = {
-            "ablate": lambda: ablate(options.folder),
-            PARTS: lambda: ablate(options.folder, 4),
+            "ablate": lambda: ablate(options.folder, PARTS),
+            WHOLE: lambda: ablate(options.folder, 1),
             "handwritten": lambda: handwritten(options.folder),
             "products": products,
-            "torch threads": lambda: torch_eager(options.folder, cores(), range(LANES)),
-            "torch one thread": lambda: torch_eager(
-                options.folder, 1, range(options.first, options.first + options.count)
-            ),
+            "torch threads": lambda: torch_eager(options.folder, cores(), range(LANES), 1),
+            "torch threads, in parts": lambda: torch_eager(options.folder, cores(), range(LANES), PARTS),
+            "torch one thread": lambda: torch_eager(options.folder, 1, some, 1),
+            "torch one thread, in parts": lambda: torch_eager(options.folder, 1, some, PARTS),
         }
         print(json.dumps(peers[options.peer]()))
         return
-    names = ["ablate", PARTS, "handwritten"]
+    names = ["ablate", WHOLE, "handwritten"]
     try:
         import torch
 
-        names += ["torch threads", "torch processes"]
+        names += [f"torch {mode}{cut}" for mode in ("threads", "processes") for cut in ("", ", in parts")]
         versions = {"torch": torch.__version__}
     except ImportError:
         versions = {}
@@ -323,8 +326,8 @@ def main() -> None:
             losses = [one["loss"] for one in found.values()]
             agree = max(losses) / min(losses) - 1 < AGREE
             best, mine = measure("products", Path(scratch))["gflops"], found["ablate"]
-            share, share_in_parts = (
-                mine["gflop"] / found[name]["ms_per_lane_step"] * 1e3 / best for name in ("ablate", PARTS)
+            share, share_whole = (
+                mine["gflop"] / found[name]["ms_per_lane_step"] * 1e3 / best for name in ("ablate", WHOLE)
             )
             rounds.append(
                 {
@@ -332,7 +335,7 @@ def main() -> None:
                     "agree": agree,
                     "gemm_gflops": best,
                     "share": share,
-                    "share_in_parts": share_in_parts,
+                    "share_whole": share_whole,
                     "load": os.getloadavg()[0],
                 }
             )
@@ -345,7 +348,7 @@ def main() -> None:
     for name in names[1:]:
         ratios = sorted(one[name]["ms_per_lane_step"] / one["ablate"]["ms_per_lane_step"] for one in counted)
         print(f"{name} / ablate: median {statistics.median(ratios):.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f})")
-    for name, key in (("ablate", "share"), (PARTS, "share_in_parts")):
+    for name, key in (("ablate", "share"), (WHOLE, "share_whole")):
         shares = sorted(one[key] for one in rounds)
         median, least, most = statistics.median(shares), shares[0], shares[-1]
         print(f"{name}, share of the rate of large products: median {median:.0%} (from {least:.0%} to {most:.0%})")

@@ -53,7 +53,8 @@ class Supervised(Program):
     """Turns gradients into updates."""
     micro_batches: Annotated[int, Field(ge=1), Added()] = 1
     """Parts that each batch is cut into; the update takes the mean of their gradients. The same update as of the whole
-    batch, to float tolerance and but for dropout's noise, in less memory and more time. Must divide the batch."""
+    batch, to float tolerance and but for dropout's noise, in less memory. It takes more time where a device has room
+    for all of a batch, and less where only a part fits a processor's cache. Must divide the batch."""
     interventions: Annotated[dict[str, Annotated[Intervention, INTERVENTIONS]], Added()] = Field({})
     """What is done to training besides, by names of your choice. Those that act at the same point of an update do so in
     the alphabetical order of their names."""
