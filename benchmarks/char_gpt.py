@@ -21,6 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import machine
+
 LANES, STEPS, WARM = 4, 40, 5
 WIDTH, HEADS, LAYERS, CONTEXT, BATCH = 64, 4, 2, 64, 16
 LR, B1, B2, EPS, DECAY, CLIP = 1e-3, 0.9, 0.99, 1e-8, 0.1, 1.0
@@ -130,7 +132,7 @@ def window(config: Any, tokens: Any, key: Any) -> Any:
 
 def handwritten(folder: Path) -> dict[str, Any]:
     """The loop an expert would write for this model alone: one scan over the steps, lanes mapped on each core."""
-    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={cores()}"
+    os.environ["XLA_FLAGS"] = machine.xla_flags(cores())
     import jax
     import jax.numpy as jnp
     import numpy as np

@@ -36,6 +36,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def xla_flags(count: int) -> str:
+    """``XLA_FLAGS`` for every JAX peer on so many cores: one device per core, and ablate's options."""
+    from ablate.engine.machine_code import compiler_options
+
+    options = {"xla_force_host_platform_device_count": count, **compiler_options("cpu")}
+    return " ".join(f"--{name}={value}" for name, value in options.items())
+
+
 def description() -> dict[str, Any]:
     """Processor, versions, settings."""
     lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()

@@ -54,7 +54,7 @@ def environment(peer: Peer, task: Task, cache: Path, mark: str) -> dict[str, str
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBLAS_", "JAX_", "XLA_"))}
     kept |= {
         "PYTHONPATH": str(ROOT),
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={task.cores}",
+        "XLA_FLAGS": machine.xla_flags(task.cores),
         "RAY_USAGE_STATS_ENABLED": "0",
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "torch"),
         machine.MARK: mark,

@@ -80,7 +80,7 @@ class Progress:
         self._reports[report.index] = report
         for lane in report.lanes:
             self._take(lane)
-        self._mark(0.0 if was_training else report.compile_seconds)
+        self._mark(0.0 if was_training else report.waited_seconds)
         if self._live:
             self._live.update(self._panel())
             return
@@ -104,7 +104,7 @@ class Progress:
     def _mark(self, idle: float) -> None:
         """Remember when how many steps were done, and how fast they come: over all packs, lately.
 
-        What a pack compiles while no other trains, `idle` seconds of it, does not count as time.
+        The `idle` seconds in which a pack waited for its program while no other trained do not count.
         """
         now = time.monotonic()
         if idle and self._marks:

@@ -18,12 +18,11 @@ from .advancing import BATCH, MOST_INTERVALS, NEVER, Advance, Strategy
 from .drawing import Drawing
 from .lanes import Lanes, Report, fresh, keep, shape_of, zeros
 from .lowering import Function, Program
+from .machine_code import compiler_options
 from .source import Source, source_for
 
 FEW_PARAMETERS = 8_000
 """On CPU, lanes of smaller networks are batched: what is done for each operation costs more than its arithmetic."""
-_QUICKLY = {"xla_backend_optimization_level": 1}
-"""For a program that runs once: LLVM optimises a little. Half the time to compile, and the same bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,10 +187,9 @@ class Executable:
 
     def _init(self, whole: Signature) -> Callable[..., Lanes]:
         def make() -> Any:
-            options = _QUICKLY if self.devices[0].platform == "cpu" else {}
             rows = shape_of(jnp.float32, self.width, whole.structure.num_leaves)
             shapes = rows, self._integers, self._flags
-            function = Function(partial(self._init_local, whole), shapes, self.lanes_shape, options=options)
+            function = Function(partial(self._init_local, whole), shapes, self.lanes_shape)
             return self._kept_or_compiled(("init", repr(whole.structure)), function)
 
         return cast(Callable[..., Lanes], self._once(("init", whole), make))
@@ -243,7 +241,8 @@ class Executable:
     def _kept_or_compiled(self, name: Hashable, function: Function) -> Any:
         """The program of a function, as an earlier process left it or compiled now."""
         kept, name = self.source.kept, (name, self.width, self.strategy)
-        compiled = kept.load(name) or kept.compile(name, function.lowered(self.source), function.options)
+        options = compiler_options(self.devices[0].platform)
+        compiled = kept.load(name) or kept.compile(name, function.lowered(self.source), options)
         return function.program(compiled)
 
 

@@ -105,6 +105,8 @@ class PackReport(_Message):
     phase: Phase
     lanes: tuple[LaneReport, ...]
     compile_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    """For compilation; less where the program was compiled while another pack trained."""
     message: str = ""
     """For a pack that failed or is split: what was raised."""
     damaged: tuple[str, ...] = ()

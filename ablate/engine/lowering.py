@@ -1,6 +1,6 @@
 """From a function of lanes to a compiled program: split over the devices, and flat, so that equal texts are shared."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,6 @@ class Function:
     result: PyTree
     """What it returns; only the structure counts."""
     donated: tuple[int, ...] = ()
-    options: Mapping[str, Any] | None = None
 
     def lowered(self, source: Source) -> jax.stages.Lowered:
         """The function of the leaves of its arguments, ready to be compiled for the devices of a source."""

@@ -356,6 +356,7 @@ class _Pack:
             phase=phase,
             lanes=tuple(run.report() for run in shown),
             compile_seconds=self.compile_seconds,
+            waited_seconds=self.waited,
             message=message,
             damaged=tuple(self.store.damaged),
         )

@@ -35,7 +35,7 @@ def test_the_speed_is_that_of_training(
     now = 0.0
     monkeypatch.setattr("ablate.cli.progress.time", SimpleNamespace(monotonic=lambda: now))
 
-    def report(at: float, index: int, phase: str, step: int, compile_seconds: float = 0.0) -> str:
+    def report(at: float, index: int, phase: str, step: int, waited_seconds: float = 0.0) -> str:
         nonlocal now
         now = at
         variant = ("base", "activation=tanh")[index]
@@ -46,7 +46,7 @@ def test_the_speed_is_that_of_training(
         )
         shown.update(
             PackReport.model_validate(
-                {"index": index, "phase": phase, "lanes": lanes, "compile_seconds": compile_seconds}
+                {"index": index, "phase": phase, "lanes": lanes, "waited_seconds": waited_seconds}
             )
         )
         return capsys.readouterr().err
