@@ -12,8 +12,8 @@ def compiler_options(platform: str) -> dict[str, int]:
     """Options for every program that trains or draws first states; what ``XLA_FLAGS`` has is left as it is.
 
     LLVM at its first level of optimisation instead of the third: programs compile faster, and those of small networks
-    are faster, too (docs/explanation/performance.md). And vectors of 512 bits on AMD processors that have them. XLA
-    takes 256 everywhere, which LLVM prefers on Intel's servers alone.
+    are faster, too (docs/explanation/performance.md). And vectors of 512 bits on AMD processors that have them, where
+    XLA by default takes 256; on an Intel server the wider ones gained nothing.
     """
     if platform != "cpu":
         return {}

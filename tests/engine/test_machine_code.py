@@ -25,7 +25,7 @@ def no_flags(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("about", "wide"), [(EPYC, True), (ROME, False), (XEON, False)])
-def test_wide_vectors_where_llvm_does_not_avoid_them(about: str, wide: bool, tmp_path: Path) -> None:
+def test_wide_vectors_on_amd_processors_that_have_them(about: str, wide: bool, tmp_path: Path) -> None:
     (tmp_path / "cpuinfo").write_text(about)
     assert machine_code._prefers_wide_vectors(tmp_path / "cpuinfo") == wide
     assert not machine_code._prefers_wide_vectors(tmp_path / "not there")
