@@ -41,7 +41,7 @@ def xla_flags(count: int) -> str:
     from ablate.engine.machine_code import compiler_options
 
     options = {"xla_force_host_platform_device_count": count, **compiler_options("cpu")}
-    return " ".join(f"--{name}={value}" for name, value in options.items())
+    return " ".join(f"--{name}={str(value).lower()}" for name, value in options.items())
 
 
 def description() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ablate.systems.reductions import all_finite
 
-from .lanes import RUNNING, Lanes, Report, is_training, shape_of, zeros
+from .lanes import RUNNING, Lanes, Report, is_training, keep, shape_of, zeros
 from .source import Source
 
 Strategy = Literal["vmap", "map", "map:8"]
@@ -24,6 +24,8 @@ BATCH = 8
 """Lanes of a batch under ``map:8``."""
 MOST_INTERVALS = 8
 """Intervals of one call, each with an evaluation at its end; to end a call and begin another takes time."""
+DONE_AGAIN = 128
+"""Updates that a lane does again at most, if one of them is no good."""
 NEVER = -1
 """`until` of an interval that is not asked for."""
 
@@ -81,73 +83,89 @@ class Advance:
         cause = jnp.where(jnp.all(finite), RUNNING, jnp.argmin(finite).astype(jnp.int32))
         return Lanes(state, lane.step + 1, cause, lane.sums + values, lane.summed + 1)
 
-    def _step_or_rest(self, data: PyTree, hyper: Float[Array, " H"], until: Int[Array, ""], lane: Lanes) -> Lanes:
-        """The lane after an update; as it was if it does not train, or, but for `cause`, if the update is no good."""
-        drawn = self._draw(data, hyper, lane, lane.step)
-        state, values, finite = self._update(data, hyper, lane, drawn)
-        trains, is_finite = is_training(lane, until), jnp.all(finite)
-        alive = trains & is_finite
-        return Lanes(
-            program=jax.tree.map(lambda new, old: jnp.where(alive, new, old), state, lane.program),
-            step=lane.step + alive,
-            cause=jnp.where(trains & ~is_finite, jnp.argmin(finite).astype(jnp.int32), lane.cause),
-            sums=lane.sums + jnp.where(alive, values, 0.0),
-            summed=lane.summed + alive,
-        )
-
     def _steps(
-        self, data: PyTree, hyper: Float[Array, " H"], until: Int[Array, ""], lane: Lanes, drawn: Drawn
+        self, data: PyTree, hyper: Float[Array, "*S H"], until: Int[Array, "*S"], lanes: Lanes, drawn: Drawn
     ) -> tuple[Lanes, Drawn]:
-        """The lane after its updates until `until`, or after the last good one; and what was drawn last.
+        """Lanes after their updates until `until`, or after the last good one; and what was drawn last.
 
-        To keep the state before each update would take time at each. Instead, what was no good is done again from the
-        beginning, as far as it was good; at most once in the life of a lane, where a program's updates are
-        deterministic.
+        To keep the state before each update would take time at each. Instead it is kept every `DONE_AGAIN` updates, and
+        lanes of which one was no good are done again from there, as far as they were good; at most once in the life of
+        a lane, where a program's updates are deterministic.
+
+        Args:
+            data: what `Program.load` gives.
+            hyper: one row, for a lane that is alone, or one per lane that is batched.
+            until: updates to reach.
+            lanes: without the lane axis, or with it.
+            drawn: for each, perhaps for updates that it is to do.
         """
+        is_batched, ahead = until.ndim > 0, self.source.ahead(until.size)
 
-        def some(lane: Lanes, drawn: Drawn, limit: Int[Array, ""]) -> tuple[Lanes, Drawn]:
+        def update(hyper: Array, limit: Array, lane: Lanes, drawn: Drawn) -> Lanes:
+            after = self._step(data, hyper, lane, drawn.of(lane.step))
+            if not is_batched:
+                return after  # the loop ends where the lane does not train
+            trains = is_training(lane, limit)
+            return cast(Lanes, jax.tree.map(lambda new, old: jnp.where(trains, new, old), after, lane))
+
+        def draw(hyper: Array, lane: Lanes, drawn: Drawn) -> Drawn:
+            return self._draw_ahead(data, hyper, lane, drawn, ahead)
+
+        if is_batched:
+            draw, update = jax.vmap(draw), jax.vmap(update)
+
+        def some(lanes: Lanes, drawn: Drawn, limit: Int[Array, "*S"]) -> tuple[Lanes, Drawn]:
             """Updates that were drawn for together, perhaps before."""
-            ahead = self.source.ahead
-            drawn = jax.lax.while_loop(  # as a condition it would copy what is there
-                lambda drawn: (lane.step < drawn.first) | (lane.step >= drawn.first + ahead),
-                lambda drawn: self._draw_ahead(data, hyper, lane, drawn),
-                drawn,
-            )
-            limit = jnp.minimum(limit, drawn.first + ahead)
+
+            def is_missing(drawn: Drawn) -> Bool[Array, ""]:
+                is_there = (lanes.step >= drawn.first) & (lanes.step < drawn.first + ahead)
+                return jnp.any(is_training(lanes, limit) & ~is_there)
+
+            # As a condition it would copy what is there.
+            drawn = jax.lax.while_loop(is_missing, lambda drawn: draw(hyper, lanes, drawn), drawn)
+            left = jnp.where(is_training(lanes, limit), drawn.first + ahead - lanes.step, ahead)
+            limit = jnp.minimum(limit, lanes.step + jnp.min(left))
             after = jax.lax.while_loop(
-                lambda lane: is_training(lane, limit),
-                lambda lane: self._step(data, hyper, lane, drawn.of(lane.step)),
-                lane,
+                lambda lanes: jnp.any(is_training(lanes, limit)),
+                lambda lanes: update(hyper, limit, lanes, drawn),
+                lanes,
             )
             return after, drawn
 
-        def attempt(carry: tuple[Lanes, Drawn, Array, Array, Array]) -> tuple[Lanes, Drawn, Array, Array, Array]:
-            _, drawn, limit, cause, _ = carry
-            after, drawn = jax.lax.while_loop(
-                lambda pair: is_training(pair[0], limit), lambda pair: some(*pair, limit), (lane, drawn)
-            )
-            is_good = after.cause == lane.cause
-            limit, cause = jnp.where(is_good, limit, after.step - 1), jnp.where(is_good, cause, after.cause)
-            return after, drawn, limit, cause, is_good
+        def several(lanes: Lanes, drawn: Drawn) -> tuple[Lanes, Drawn]:
+            """Updates that are kept or done again together."""
 
-        first = lane, drawn, until, lane.cause, jnp.asarray(False)
-        after, drawn, _, cause, _ = jax.lax.while_loop(lambda carry: ~carry[-1], attempt, first)
-        return after._replace(cause=cause), drawn
+            def attempt(carry: tuple[Lanes, Drawn, Array, Array, Array]) -> tuple[Lanes, Drawn, Array, Array, Array]:
+                after, drawn, limit, cause, is_open = carry
+                before = keep(is_open, lanes, after)
+                after, drawn = jax.lax.while_loop(
+                    lambda pair: jnp.any(is_training(pair[0], limit)), lambda pair: some(*pair, limit), (before, drawn)
+                )
+                is_bad = after.cause != before.cause
+                limit, cause = jnp.where(is_bad, after.step - 1, limit), jnp.where(is_bad, after.cause, cause)
+                return after, drawn, limit, cause, is_bad
 
-    def _draw_ahead(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes, before: Drawn) -> Drawn:
-        """For the next updates of a lane."""
-        ahead = self.source.ahead
+            limit = jnp.minimum(until, lanes.step + DONE_AGAIN)
+            first = lanes, drawn, limit, lanes.cause, jnp.ones(until.shape, bool)
+            after, drawn, _, cause, _ = jax.lax.while_loop(lambda carry: jnp.any(carry[-1]), attempt, first)
+            return after._replace(cause=cause), drawn
+
+        return jax.lax.while_loop(
+            lambda pair: jnp.any(is_training(pair[0], until)), lambda pair: several(*pair), (lanes, drawn)
+        )
+
+    def _draw_ahead(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes, before: Drawn, ahead: int) -> Drawn:
+        """For the next `ahead` updates of a lane."""
         # This is `lane.step`. But what does not depend on `before`, XLA draws before it asks whether it is needed.
-        later = jnp.maximum(lane.step, before.first + ahead)
-        first = jnp.where(lane.step < before.first, lane.step, later)
+        first = jnp.where(lane.step < before.first, lane.step, jnp.maximum(lane.step, before.first))
         steps = first + jnp.arange(ahead, dtype=jnp.int32)
         return Drawn(first, jax.vmap(lambda step: self._draw(data, hyper, lane, step))(steps))
 
-    def _nothing_drawn(self) -> Drawn:
-        """For the updates before the first."""
-        ahead = self.source.ahead
-        each = jax.tree.map(lambda leaf: shape_of(leaf.dtype, ahead, *leaf.shape), self.source.drawn_shape)
-        return Drawn(jnp.asarray(-ahead, jnp.int32), zeros(each))
+    def _nothing_drawn(self, *lanes: int) -> Drawn:
+        """For the updates before the first, of one lane or of so many."""
+        ahead = self.source.ahead(*lanes)
+        each = jax.tree.map(lambda leaf: shape_of(leaf.dtype, *lanes, ahead, *leaf.shape), self.source.drawn_shape)
+        return Drawn(jnp.full(lanes, -ahead, jnp.int32), zeros(each))
 
     def _evaluate(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> Float[Array, " E"]:
         program = self.source.signature.config(hyper)
@@ -183,22 +201,18 @@ class Advance:
         return cast(tuple[Lanes, Array], jax.lax.map(one, (hyper, until, evaluate, lanes)))
 
     def _batched(self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes) -> tuple[Lanes, Array]:
-        step = jax.vmap(self._step_or_rest, (None, 0, 0, 0))
-
         def interval(
-            lanes: Lanes, nothing: tuple[()], until: Array, evaluate: Array
-        ) -> tuple[Lanes, tuple[()], Float[Array, "S E"]]:
-            lanes = jax.lax.while_loop(
-                lambda lanes: jnp.any(is_training(lanes, until)), lambda lanes: step(data, hyper, until, lanes), lanes
-            )
+            lanes: Lanes, drawn: Drawn, until: Array, evaluate: Array
+        ) -> tuple[Lanes, Drawn, Float[Array, "S E"]]:
+            lanes, drawn = self._steps(data, hyper, until, lanes, drawn)
             evaluation = jax.lax.cond(
                 jnp.any(evaluate),
                 lambda: jax.vmap(self._evaluate, (None, 0, 0))(data, hyper, lanes),
                 lambda: jnp.full((evaluate.shape[0], self.source.measured), jnp.nan),
             )
-            return lanes, nothing, jnp.where(evaluate[:, None], evaluation, jnp.nan)
+            return lanes, drawn, jnp.where(evaluate[:, None], evaluation, jnp.nan)
 
-        lanes, rows = self._one_by_one(interval, lanes, (), until, evaluate)
+        lanes, rows = self._one_by_one(interval, lanes, self._nothing_drawn(*until.shape[:1]), until, evaluate)
         return lanes, jnp.swapaxes(rows, 0, 1)
 
     def _in_batches(

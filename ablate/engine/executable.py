@@ -19,6 +19,7 @@ from .drawing import Drawing
 from .lanes import Lanes, Report, fresh, keep, shape_of, zeros
 from .lowering import Function, Program
 from .machine_code import compiler_options
+from .pace import Pace
 from .source import Source, source_for
 
 FEW_PARAMETERS = 8_000
@@ -38,6 +39,8 @@ class Executable:
     width: int
     """Lanes, a multiple of the number of devices."""
     strategy: Strategy
+    pace: Pace = field(default_factory=Pace, repr=False)
+    """How fast it was in the packs that trained with it."""
     _programs: dict[Hashable, Any] = field(default_factory=dict, repr=False)
     """Compiled by now. No `cached_property`: until Python 3.12 all of a class wait for the one that is computed."""
 

@@ -1,4 +1,4 @@
-"""`Pace`: how long an update takes, as far as the calls of a pack have told."""
+"""`Pace`: how long an update takes, as far as the calls of a program have told."""
 
 from collections import deque
 from collections.abc import Collection
@@ -22,10 +22,6 @@ class Pace:
         """Note a call; one without updates says nothing."""
         if steps:
             self._calls.append((seconds, steps, not evaluated))
-
-    def clear(self) -> None:
-        """Forget all calls: from now on, another program runs."""
-        self._calls.clear()
 
     @property
     def seconds(self) -> float | None:

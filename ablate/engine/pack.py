@@ -98,7 +98,7 @@ class _Pack:
         yield self.report("compiling")
         import_plugins(self.job.plugins)
         self._prepare()
-        self.recorder.writer.open(self._record())
+        self.recorder.open(self._record())
         pending: deque[Call] = deque()
         self._clock = time.perf_counter()
         try:
@@ -210,6 +210,7 @@ class _Pack:
         drawn_by = [start.whole for start in starts]
         found = calibrated(shared, rows, drawn, strategy, steps, self.store, width=lanes, drawn_by=drawn_by)
         self.executable, self.compile_seconds, self.waited = found.executable, found.seconds, found.waited
+        self._pace = self.executable.pace
         self.most = len(first)
         self.slots = [None] * self.executable.width
         self.hyper = np.resize(rows, (self.executable.width, rows.shape[1]))
@@ -268,7 +269,6 @@ class _Pack:
         if found.executable is not self.executable:
             self.compile_seconds += found.seconds
             self.waited += found.waited
-            self._pace.clear()
         self._save_ended()
         order = np.full(found.executable.width, alive[0])
         places: list[Run | None] = [None] * found.executable.width
@@ -276,7 +276,7 @@ class _Pack:
             order[new], places[new] = row, self.slots[row]
         self.state = found.executable.gather(self.state, order)
         self.hyper, self.seeds, self.slots = self.hyper[order], self.seeds[order], places
-        self.executable = found.executable
+        self.executable, self._pace = found.executable, found.executable.pace
 
     # --- pacing and saving -------------------------------------------------------------------------------------
 

@@ -1,10 +1,10 @@
-"""`Recorder`: puts the results of a pack on disk, in a thread of its own, while the devices go on."""
+"""`Recorder`: puts the results of a pack on disk, in threads of its own, while the devices go on."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from ablate.store import DiagnosticRow, PackWriter, RunState, now
+from ablate.store import DiagnosticRow, PackRecord, PackWriter, RunState, now
 
 from . import checkpoint
 from .lanes import Lanes
@@ -27,7 +27,7 @@ class Snapshot:
 
 @dataclass
 class Recorder:
-    """Writes in the order it is told to, one thing after the other.
+    """Writes in the order it is told to; a state file and the metrics of the same time side by side.
 
     What was noted is on disk after the next `flush` and a `wait`. A status that names a state file is written after
     that file, and files that no status names any more are removed after that.
@@ -36,8 +36,13 @@ class Recorder:
     writer: PackWriter
     _rows: list[Row] = field(default_factory=list)
     _readings: list[DiagnosticRow] = field(default_factory=list)
-    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "ablate-recorder"))
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "ablate-recorder"))
+    """Begins in order, and nothing in it waits for what was begun later."""
     _last: Future[None] | None = None
+
+    def open(self, record: PackRecord) -> None:
+        """Write the record of the attempt, before anything else. Returns at once."""
+        self._last = self._pool.submit(self.writer.open, record)
 
     def add(self, run_id: str, step: int, values: Mapping[str, float]) -> None:
         """Note metrics of a run."""
@@ -59,8 +64,8 @@ class Recorder:
             self._last.result()
         rows, self._rows = self._rows, []
         readings, self._readings = self._readings, []
-        previous = self._last
-        self._last = self._pool.submit(self._write, previous, rows, readings, dict(runs), step_seconds, snapshot)
+        saved = None if snapshot is None else self._pool.submit(self._save, self._last, snapshot)
+        self._last = self._pool.submit(self._write, self._last, saved, rows, readings, dict(runs), step_seconds)
 
     def wait(self) -> None:
         """Return when everything is on disk.
@@ -72,21 +77,27 @@ class Recorder:
             self._last.result()
 
     def close(self) -> None:
-        """End the thread after what it was told to do."""
+        """End the threads after what they were told to do."""
         self._pool.shutdown()
+
+    def _save(self, previous: Future[None] | None, snapshot: Snapshot) -> None:
+        if previous is not None:
+            previous.result()  # after a failed write nothing more is written: a status must not outrun its files
+        checkpoint.save(self.writer.folder / snapshot.name, checkpoint.to_host(snapshot.lanes), snapshot.rows)
 
     def _write(
         self,
         previous: Future[None] | None,
+        saved: Future[None] | None,
         rows: Sequence[Row],
         readings: Sequence[DiagnosticRow],
         runs: Mapping[str, RunState],
         step_seconds: float | None,
-        snapshot: Snapshot | None,
     ) -> None:
         if previous is not None:
-            previous.result()  # after a failed write nothing more is written: a status must not outrun its files
-        if snapshot is not None:
-            checkpoint.save(self.writer.folder / snapshot.name, checkpoint.to_host(snapshot.lanes), snapshot.rows)
-        self.writer.flush(rows, runs, updated=now(), step_seconds=step_seconds, readings=readings)
+            previous.result()
+        self.writer.append(rows, readings)
+        if saved is not None:
+            saved.result()
+        self.writer.note(runs, updated=now(), step_seconds=step_seconds)
         self.writer.prune_states({state.checkpoint for state in runs.values() if state.checkpoint})

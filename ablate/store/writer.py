@@ -33,10 +33,18 @@ class PackWriter:
         readings: Sequence[DiagnosticRow] = (),
     ) -> None:
         """Put metrics (run id, step, metric, value) and diagnostics on disk, then the status that counts on them."""
+        self.append(rows, readings)
+        self.note(runs, updated=updated, step_seconds=step_seconds)
+
+    def append(self, rows: Sequence[tuple[str, int, str, float]], readings: Sequence[DiagnosticRow] = ()) -> None:
+        """Put metrics and diagnostics on disk; they count when a status has been written after them."""
         if rows:
             self._write("series", pl.DataFrame(rows, schema=SERIES, orient="row"))
         if readings:
             self._write("diagnostics", pl.DataFrame(readings, schema=DIAGNOSTICS, orient="row"))
+
+    def note(self, runs: Mapping[str, RunState], *, updated: str, step_seconds: float | None) -> None:
+        """Write the status of runs."""
         status = PackStatus(
             pack_id=self.pack_id, updated=updated, runs=dict(runs), step_seconds=step_seconds, series=self._series
         )

@@ -14,6 +14,7 @@ from ablate.engine.program_cache import ProgramCache
 from ablate.systems import PROGRAMS
 
 LEVEL, WIDTH = "xla_backend_optimization_level", "xla_cpu_prefer_vector_width"
+REGIONS = "xla_cpu_copy_insertion_use_region_analysis"
 EPYC = "vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx2 avx512f avx512dq\n"
 ROME = "vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx2 avx512_none\n"
 XEON = "vendor_id\t: GenuineIntel\nflags\t\t: fpu avx2 avx512f avx512dq\n"
@@ -34,10 +35,10 @@ def test_wide_vectors_on_amd_processors_that_have_them(about: str, wide: bool, t
 @pytest.mark.parametrize("wide", [True, False])
 def test_flags_of_the_user_win(wide: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_code, "_prefers_wide_vectors", lambda: wide)
-    assert compiler_options("cpu") == {LEVEL: 1} | ({WIDTH: 512} if wide else {})
+    assert compiler_options("cpu") == {LEVEL: 1, REGIONS: True} | ({WIDTH: 512} if wide else {})
     monkeypatch.setenv("XLA_FLAGS", f"--xla_force_host_platform_device_count=2 --{WIDTH}=128")
-    assert compiler_options("cpu") == {LEVEL: 1}
-    monkeypatch.setenv("XLA_FLAGS", f"--{LEVEL}=3 --{WIDTH}=128")
+    assert compiler_options("cpu") == {LEVEL: 1, REGIONS: True}
+    monkeypatch.setenv("XLA_FLAGS", f"--{LEVEL}=3 --{WIDTH}=128 --{REGIONS}=false")
     assert compiler_options("cpu") == {}
     assert compiler_options("gpu") == {}
 
