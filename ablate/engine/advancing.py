@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple, cast
 
 import jax
@@ -83,64 +84,73 @@ class Advance:
         cause = jnp.where(jnp.all(finite), RUNNING, jnp.argmin(finite).astype(jnp.int32))
         return Lanes(state, lane.step + 1, cause, lane.sums + values, lane.summed + 1)
 
-    def _steps(
-        self, data: PyTree, hyper: Float[Array, "*S H"], until: Int[Array, "*S"], lanes: Lanes, drawn: Drawn
+    def _steps_of_one(
+        self,
+        data: PyTree,
+        hyper: Float[Array, " H"],
+        lane: Lanes,
+        drawn: Drawn,
+        until: Int[Array, ""],
     ) -> tuple[Lanes, Drawn]:
-        """Lanes after their updates until `until`, or after the last good one; and what was drawn last.
+        """The lane after its updates until `until`, or after the first that is no good; and what was drawn last."""
+        ahead = self.source.ahead
+
+        def some(lane: Lanes, drawn: Drawn) -> tuple[Lanes, Drawn]:
+            """Updates that were drawn for together, perhaps before."""
+            drawn = jax.lax.while_loop(  # as a condition it would copy what is there
+                lambda drawn: (lane.step < drawn.first) | (lane.step >= drawn.first + ahead),
+                lambda drawn: self._draw_ahead(data, hyper, lane, drawn),
+                drawn,
+            )
+            limit = jnp.minimum(until, drawn.first + ahead)
+            after = jax.lax.while_loop(
+                lambda lane: is_training(lane, limit),
+                lambda lane: self._step(data, hyper, lane, drawn.of(lane.step)),
+                lane,
+            )
+            return after, drawn
+
+        return jax.lax.while_loop(lambda pair: is_training(pair[0], until), lambda pair: some(*pair), (lane, drawn))
+
+    def _steps_together(self, data: PyTree, hyper: Float[Array, "S H"], lanes: Lanes, until: Int[Array, " S"]) -> Lanes:
+        """Batched lanes after their updates until `until`, or after the first that is no good."""
+
+        def update(hyper: Array, until: Array, lane: Lanes) -> Lanes:
+            after = self._step(data, hyper, lane, self._draw(data, hyper, lane, lane.step))
+            trains = is_training(lane, until)
+            return cast(Lanes, jax.tree.map(lambda new, old: jnp.where(trains, new, old), after, lane))
+
+        return jax.lax.while_loop(
+            lambda lanes: jnp.any(is_training(lanes, until)),
+            lambda lanes: jax.vmap(update)(hyper, until, lanes),
+            lanes,
+        )
+
+    def _good_steps(
+        self,
+        train: Callable[[Lanes, Any, Int[Array, "*S"]], tuple[Lanes, Any]],
+        lanes: Lanes,
+        drawn: Any,
+        until: Int[Array, "*S"],
+    ) -> tuple[Lanes, Any]:
+        """One lane, or batched ones, after the updates until `until` or after the last good one; what was drawn last.
 
         To keep the state before each update would take time at each. Instead it is kept every `DONE_AGAIN` updates, and
         lanes of which one was no good are done again from there, as far as they were good; at most once in the life of
         a lane, where a program's updates are deterministic.
 
         Args:
-            data: what `Program.load` gives.
-            hyper: one row, for a lane that is alone, or one per lane that is batched.
-            until: updates to reach.
+            train: gives the lanes after updates until some number, or after the first that is no good.
             lanes: without the lane axis, or with it.
-            drawn: for each, perhaps for updates that it is to do.
+            drawn: what `train` hands on.
+            until: updates to reach.
         """
-        is_batched, ahead = until.ndim > 0, self.source.ahead(until.size)
 
-        def update(hyper: Array, limit: Array, lane: Lanes, drawn: Drawn) -> Lanes:
-            after = self._step(data, hyper, lane, drawn.of(lane.step))
-            if not is_batched:
-                return after  # the loop ends where the lane does not train
-            trains = is_training(lane, limit)
-            return cast(Lanes, jax.tree.map(lambda new, old: jnp.where(trains, new, old), after, lane))
-
-        def draw(hyper: Array, lane: Lanes, drawn: Drawn) -> Drawn:
-            return self._draw_ahead(data, hyper, lane, drawn, ahead)
-
-        if is_batched:
-            draw, update = jax.vmap(draw), jax.vmap(update)
-
-        def some(lanes: Lanes, drawn: Drawn, limit: Int[Array, "*S"]) -> tuple[Lanes, Drawn]:
-            """Updates that were drawn for together, perhaps before."""
-
-            def is_missing(drawn: Drawn) -> Bool[Array, ""]:
-                is_there = (lanes.step >= drawn.first) & (lanes.step < drawn.first + ahead)
-                return jnp.any(is_training(lanes, limit) & ~is_there)
-
-            # As a condition it would copy what is there.
-            drawn = jax.lax.while_loop(is_missing, lambda drawn: draw(hyper, lanes, drawn), drawn)
-            left = jnp.where(is_training(lanes, limit), drawn.first + ahead - lanes.step, ahead)
-            limit = jnp.minimum(limit, lanes.step + jnp.min(left))
-            after = jax.lax.while_loop(
-                lambda lanes: jnp.any(is_training(lanes, limit)),
-                lambda lanes: update(hyper, limit, lanes, drawn),
-                lanes,
-            )
-            return after, drawn
-
-        def several(lanes: Lanes, drawn: Drawn) -> tuple[Lanes, Drawn]:
-            """Updates that are kept or done again together."""
-
-            def attempt(carry: tuple[Lanes, Drawn, Array, Array, Array]) -> tuple[Lanes, Drawn, Array, Array, Array]:
+        def several(lanes: Lanes, drawn: Any) -> tuple[Lanes, Any]:
+            def attempt(carry: tuple[Lanes, Any, Array, Array, Array]) -> tuple[Lanes, Any, Array, Array, Array]:
                 after, drawn, limit, cause, is_open = carry
                 before = keep(is_open, lanes, after)
-                after, drawn = jax.lax.while_loop(
-                    lambda pair: jnp.any(is_training(pair[0], limit)), lambda pair: some(*pair, limit), (before, drawn)
-                )
+                after, drawn = train(before, drawn, limit)
                 is_bad = after.cause != before.cause
                 limit, cause = jnp.where(is_bad, after.step - 1, limit), jnp.where(is_bad, after.cause, cause)
                 return after, drawn, limit, cause, is_bad
@@ -154,18 +164,18 @@ class Advance:
             lambda pair: jnp.any(is_training(pair[0], until)), lambda pair: several(*pair), (lanes, drawn)
         )
 
-    def _draw_ahead(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes, before: Drawn, ahead: int) -> Drawn:
-        """For the next `ahead` updates of a lane."""
+    def _draw_ahead(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes, before: Drawn) -> Drawn:
+        """For the next updates of a lane."""
         # This is `lane.step`. But what does not depend on `before`, XLA draws before it asks whether it is needed.
         first = jnp.where(lane.step < before.first, lane.step, jnp.maximum(lane.step, before.first))
-        steps = first + jnp.arange(ahead, dtype=jnp.int32)
+        steps = first + jnp.arange(self.source.ahead, dtype=jnp.int32)
         return Drawn(first, jax.vmap(lambda step: self._draw(data, hyper, lane, step))(steps))
 
-    def _nothing_drawn(self, *lanes: int) -> Drawn:
-        """For the updates before the first, of one lane or of so many."""
-        ahead = self.source.ahead(*lanes)
-        each = jax.tree.map(lambda leaf: shape_of(leaf.dtype, *lanes, ahead, *leaf.shape), self.source.drawn_shape)
-        return Drawn(jnp.full(lanes, -ahead, jnp.int32), zeros(each))
+    def _nothing_drawn(self) -> Drawn:
+        """For the updates before the first."""
+        ahead = self.source.ahead
+        each = jax.tree.map(lambda leaf: shape_of(leaf.dtype, ahead, *leaf.shape), self.source.drawn_shape)
+        return Drawn(jnp.asarray(-ahead, jnp.int32), zeros(each))
 
     def _evaluate(self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes) -> Float[Array, " E"]:
         program = self.source.signature.config(hyper)
@@ -188,7 +198,7 @@ class Advance:
             def interval(
                 lane: Lanes, drawn: Drawn, until: Array, evaluate: Array
             ) -> tuple[Lanes, Drawn, Float[Array, " E"]]:
-                lane, drawn = self._steps(data, hyper, until, lane, drawn)
+                lane, drawn = self._good_steps(partial(self._steps_of_one, data, hyper), lane, drawn, until)
                 evaluation = jax.lax.cond(
                     evaluate,
                     lambda: self._evaluate(data, hyper, lane),
@@ -201,18 +211,21 @@ class Advance:
         return cast(tuple[Lanes, Array], jax.lax.map(one, (hyper, until, evaluate, lanes)))
 
     def _batched(self, data: PyTree, hyper: Array, until: Array, evaluate: Array, lanes: Lanes) -> tuple[Lanes, Array]:
+        def train(lanes: Lanes, nothing: tuple[()], until: Array) -> tuple[Lanes, tuple[()]]:
+            return self._steps_together(data, hyper, lanes, until), nothing
+
         def interval(
-            lanes: Lanes, drawn: Drawn, until: Array, evaluate: Array
-        ) -> tuple[Lanes, Drawn, Float[Array, "S E"]]:
-            lanes, drawn = self._steps(data, hyper, until, lanes, drawn)
+            lanes: Lanes, nothing: tuple[()], until: Array, evaluate: Array
+        ) -> tuple[Lanes, tuple[()], Float[Array, "S E"]]:
+            lanes, _ = self._good_steps(train, lanes, nothing, until)
             evaluation = jax.lax.cond(
                 jnp.any(evaluate),
                 lambda: jax.vmap(self._evaluate, (None, 0, 0))(data, hyper, lanes),
                 lambda: jnp.full((evaluate.shape[0], self.source.measured), jnp.nan),
             )
-            return lanes, drawn, jnp.where(evaluate[:, None], evaluation, jnp.nan)
+            return lanes, nothing, jnp.where(evaluate[:, None], evaluation, jnp.nan)
 
-        lanes, rows = self._one_by_one(interval, lanes, self._nothing_drawn(*until.shape[:1]), until, evaluate)
+        lanes, rows = self._one_by_one(interval, lanes, (), until, evaluate)
         return lanes, jnp.swapaxes(rows, 0, 1)
 
     def _in_batches(

@@ -25,8 +25,8 @@ _FACTS = ("step_metrics", "evaluation_metrics", "diagnosis")
 
 MOST_AHEAD = 16
 """Updates of a lane that are drawn for together, at most: more gain nothing."""
-_BYTES_AHEAD = 2**19
-"""And what is drawn for them, of all lanes that train at a time, should stay in the cache of a core."""
+_BYTES_AHEAD = 2**17
+"""And what is drawn for them should stay in the cache of a core."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +83,11 @@ class Source:
         """Shapes of what `Program.draw` gives for one update."""
         return jax.eval_shape(self.program.draw, self.shapes, self.state_shape, jax.ShapeDtypeStruct((), jnp.int32))
 
-    def ahead(self, lanes: int = 1) -> int:
-        """Updates that are drawn for together, of so many lanes at a time."""
+    @property
+    def ahead(self) -> int:
+        """Updates of a lane that are drawn for together."""
         size: int = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self.drawn_shape))
-        return max(1, min(MOST_AHEAD, _BYTES_AHEAD // max(1, size * lanes)))
+        return max(1, min(MOST_AHEAD, _BYTES_AHEAD // max(1, size)))
 
     @cached_property
     def evaluation_metrics(self) -> tuple[str, ...]:

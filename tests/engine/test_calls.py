@@ -97,7 +97,7 @@ def test_it_does_not_matter_for_how_many_updates_is_drawn_together(
         for stop in until:
             asked = np.array([[stop - lane, stop + 7] for lane in range(executable.width)])
             lanes, _ = executable.advance(lanes, rows, asked, np.ones_like(asked, bool))
-        return executable.source.ahead(), [bits(leaf) for leaf in jax.tree.leaves(lanes)]
+        return executable.source.ahead, [bits(leaf) for leaf in jax.tree.leaves(lanes)]
 
     monkeypatch.setattr(ProgramCache, "load", lambda *_: None)  # or the second would have the program of the first
     monkeypatch.setattr(ProgramCache, "_keep", lambda *_: False)
