@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ablate.systems.reductions import all_finite
 
-from .lanes import RUNNING, Lanes, Report, is_training, keep, shape_of, zeros
+from .lanes import RUNNING, Lanes, Report, is_training, shape_of, zeros
 from .source import Source
 
 Strategy = Literal["vmap", "map", "map:8"]
@@ -25,8 +25,8 @@ BATCH = 8
 """Lanes of a batch under ``map:8``."""
 MOST_INTERVALS = 8
 """Intervals of one call, each with an evaluation at its end; to end a call and begin another takes time."""
-DONE_AGAIN = 128
-"""Updates that a lane does again at most, if one of them is no good."""
+DONE_AGAIN = 32
+"""Updates that lanes do again at most, if one of them is no good."""
 NEVER = -1
 """`until` of an interval that is not asked for."""
 
@@ -135,9 +135,9 @@ class Advance:
     ) -> tuple[Lanes, Any]:
         """One lane, or batched ones, after the updates until `until` or after the last good one; what was drawn last.
 
-        To keep the state before each update would take time at each. Instead it is kept every `DONE_AGAIN` updates, and
-        lanes of which one was no good are done again from there, as far as they were good; at most once in the life of
-        a lane, where a program's updates are deterministic.
+        To keep the state before each update would take time at each. Instead it is kept every `DONE_AGAIN` updates. If
+        one was no good, they are done again from there, in each lane as far as they were good: at most once in the life
+        of a lane that diverges, where a program's updates are deterministic.
 
         Args:
             train: gives the lanes after updates until some number, or after the first that is no good.
@@ -148,16 +148,15 @@ class Advance:
 
         def several(lanes: Lanes, drawn: Any) -> tuple[Lanes, Any]:
             def attempt(carry: tuple[Lanes, Any, Array, Array, Array]) -> tuple[Lanes, Any, Array, Array, Array]:
-                after, drawn, limit, cause, is_open = carry
-                before = keep(is_open, lanes, after)
-                after, drawn = train(before, drawn, limit)
-                is_bad = after.cause != before.cause
+                _, drawn, limit, cause, _ = carry
+                after, drawn = train(lanes, drawn, limit)
+                is_bad = after.cause != lanes.cause
                 limit, cause = jnp.where(is_bad, after.step - 1, limit), jnp.where(is_bad, after.cause, cause)
-                return after, drawn, limit, cause, is_bad
+                return after, drawn, limit, cause, jnp.any(is_bad)
 
             limit = jnp.minimum(until, lanes.step + DONE_AGAIN)
-            first = lanes, drawn, limit, lanes.cause, jnp.ones(until.shape, bool)
-            after, drawn, _, cause, _ = jax.lax.while_loop(lambda carry: jnp.any(carry[-1]), attempt, first)
+            first = lanes, drawn, limit, lanes.cause, jnp.asarray(True)
+            after, drawn, _, cause, _ = jax.lax.while_loop(lambda carry: carry[-1], attempt, first)
             return after._replace(cause=cause), drawn
 
         return jax.lax.while_loop(

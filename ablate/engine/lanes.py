@@ -81,11 +81,11 @@ def is_training(lane: Lanes, until: Int[Array, "..."]) -> Bool[Array, "..."]:
     return (lane.cause == RUNNING) & (lane.step < until)
 
 
-def keep(chosen: Bool[Array, "*S"], new: Lanes, old: Lanes) -> Lanes:
-    """Lanes from `new` where `chosen`, from `old` elsewhere; or one lane."""
+def keep(chosen: Bool[Array, " S"], new: Lanes, old: Lanes) -> Lanes:
+    """Lanes from `new` where `chosen`, from `old` elsewhere."""
 
     def pick(fresh: Array, stale: Array) -> Array:
-        return jnp.where(chosen.reshape(chosen.shape + (1,) * (fresh.ndim - chosen.ndim)), fresh, stale)
+        return jnp.where(chosen.reshape(chosen.shape + (1,) * (fresh.ndim - 1)), fresh, stale)
 
     picked = jax.tree.map(pick, new, old)
     assert isinstance(picked, Lanes)
