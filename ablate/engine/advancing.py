@@ -85,12 +85,7 @@ class Advance:
         return Lanes(state, lane.step + 1, cause, lane.sums + values, lane.summed + 1)
 
     def _steps_of_one(
-        self,
-        data: PyTree,
-        hyper: Float[Array, " H"],
-        lane: Lanes,
-        drawn: Drawn,
-        until: Int[Array, ""],
+        self, data: PyTree, hyper: Float[Array, " H"], lane: Lanes, drawn: Drawn, until: Int[Array, ""]
     ) -> tuple[Lanes, Drawn]:
         """The lane after its updates until `until`, or after the first that is no good; and what was drawn last."""
         ahead = self.source.ahead

@@ -16,8 +16,8 @@ from .derivatives import on_cpu
 
 Leaves = list[Inexact[Array, "..."]]
 
-_PARTS = 4
 _FEW = 16
+"""Smaller quarters are not added on their own."""
 
 
 def norm(tree: PyTree[Array]) -> Float[Array, ""]:
@@ -46,7 +46,7 @@ def _in_lanes(
 
         @special.def_vmap
         def _(size: int, has_lanes: list[list[bool]], leaves: Leaves) -> tuple[Array, bool]:
-            axes = [0 if has else None for has in has_lanes[0]]
+            axes = [0 if is_batched else None for is_batched in has_lanes[0]]
             return jax.vmap(batched, (axes,), axis_size=size)(leaves), True
 
         return lambda leaves: special(leaves) if on_cpu() else plain(leaves)
@@ -56,12 +56,11 @@ def _in_lanes(
 
 def _sum(leaf: Inexact[Array, "..."]) -> Inexact[Array, ""]:
     """Quarter by quarter first: XLA makes a fast loop of that, and only a quarter is left to a reduction."""
-    numbers, size = leaf.reshape(-1), leaf.size // _PARTS
+    numbers, size = leaf.reshape(-1), leaf.size // 4
     if size < _FEW:
         return jnp.sum(numbers)
-    quarters = numbers[: _PARTS * size].reshape(_PARTS, size)
-    folded = quarters[0] + quarters[1] + quarters[2] + quarters[3]
-    return jnp.sum(folded) + jnp.sum(numbers[_PARTS * size :])
+    first, second, third, fourth = numbers[: 4 * size].reshape(4, size)
+    return jnp.sum(first + second + third + fourth) + jnp.sum(numbers[4 * size :])
 
 
 def _weighted_sum(leaf: Inexact[Array, "..."], weight: float) -> Inexact[Array, ""]:
