@@ -89,8 +89,10 @@ def test_a_lane_that_diverges_keeps_what_its_last_good_update_left(strategy: str
 def test_it_does_not_matter_for_how_many_updates_is_drawn_together(
     monkeypatch: pytest.MonkeyPatch, together: int, strategy: str
 ) -> None:
-    """Nor that intervals, calls and updates that are done again begin in the middle of them, nor that batched lanes
-    are not at the same step."""
+    """Nor that intervals, calls and updates that are done again begin in the middle of them.
+
+    Batched lanes draw for one update at a time; for them it is how they are cut up, and that they are not at one step.
+    """
 
     def trained(*until: int) -> tuple[int, list[np.ndarray]]:
         executable, lanes, rows = begun(strategy)
