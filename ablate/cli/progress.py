@@ -77,12 +77,13 @@ class Progress:
     def update(self, report: "PackReport") -> None:
         """Take in a report of a pack."""
         was_training = bool(self._training)
+        before = self._reports.get(report.index)
         self._reports[report.index] = report
         for lane in report.lanes:
             self._take(lane)
         self._mark(0.0 if was_training else report.waited_seconds)
         if self._live:
-            self._live.update(self._panel())
+            self._live.update(self._panel(), refresh=before is None or before.phase != report.phase)
             return
         ended = report.phase in {"ended", "failed", "stopped", "split"}
         if ended or report.phase == "compiling" or time.monotonic() - self._line > SECONDS_PER_LINE:

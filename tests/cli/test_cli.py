@@ -3,8 +3,10 @@
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -97,27 +99,30 @@ def test_plan_for_people_and_for_machines(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.slow
 def test_progress_on_a_terminal(tmp_path: Path) -> None:
-    """Through Ray, on a real pseudo-terminal: a live panel that is gone at the end, and the closing lines."""
-    (tmp_path / "grid.yaml").write_text(GRID.replace("steps: 40", "steps: 10000"))
+    """Through Ray, on a real pseudo-terminal: a live panel that is gone at the end, and the closing lines.
+
+    The worker waits until the panel has shown it, however fast the machine is.
+    """
+    (tmp_path / "grid.yaml").write_text(GRID + "run: {checkpoint_every: 10}\nplugins: [pausing.py]\n")
+    shutil.copy(Path(__file__).parents[1] / "engine" / "pausing.py", tmp_path)
+    pause = tmp_path / "pause"
+    pause.touch()
+    while_training = ["training: base", "lanes alive", "steps/s, ETA", "val_loss: "]
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "ablate", "run", "grid.yaml"]
     with subprocess.Popen(command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         seen = b""
+        deadline = time.monotonic() + 240
         with suppress(OSError):  # the terminal closes with the process
             while chunk := os.read(ours, 65536):
                 seen += chunk
+                if all(text.encode() in seen for text in while_training) or time.monotonic() > deadline:
+                    pause.unlink(missing_ok=True)
         os.close(ours)
     text = seen.decode()
     assert process.returncode == 0, text
-    for expected in (
-        "starting workers",
-        "compiling: base",
-        "training: base",
-        "lanes alive",
-        "steps/s, ETA",
-        "val_loss: ",
-    ):
+    for expected in ("starting workers", "compiling: base", *while_training):
         assert expected in text
     assert text.rstrip().splitlines()[-1].startswith("next: ablate report grid.yaml")
 
