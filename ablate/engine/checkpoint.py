@@ -22,15 +22,13 @@ from .lanes import Lanes
 
 NDArray = ndarray[Any, Any]
 
-_threads = ThreadPoolExecutor(2, "ablate-digest")
-"""A digest takes as long as writing does; two are made at a time, without Python's lock."""
+_threads = ThreadPoolExecutor(2, "ablate-checkpoint")
+"""Copying a state to the host, with its digest, takes longer than writing it: two arrays at a time, off the GIL."""
 
 
 def to_host(lanes: Lanes) -> Lanes:
     """The lanes as numpy arrays, random keys as their integers. Waits for the devices."""
-    return cast(
-        Lanes, jax.tree.map(lambda leaf: np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf), lanes)
-    )
+    return cast(Lanes, jax.tree.map(_to_host, lanes))
 
 
 def from_host(host: Lanes, like: Lanes) -> Lanes:
@@ -42,24 +40,29 @@ def from_host(host: Lanes, like: Lanes) -> Lanes:
     return cast(Lanes, jax.tree.map(wrap, host, like))
 
 
-def save(path: Path, host: Lanes, rows: Mapping[str, int]) -> None:
-    """Write some lanes.
+def save(path: Path, lanes: Lanes, rows: Mapping[str, int]) -> None:
+    """Write some lanes. Waits for the devices.
 
     Args:
         path: the file.
-        host: lanes as `to_host` gives them.
+        lanes: on the devices, or as `to_host` gives them.
         rows: run id -> index of its lane.
 
     Raises:
         StoreError: the folder cannot be written.
     """
     chosen = list(rows.values())
-    arrays = {name: _of_lanes(np.asarray(leaf), chosen) for name, leaf in _named(host)}
-    found = _threads.map(_digest, arrays.values())
-    digests = {f"blake2b {name}": digest for name, digest in zip(arrays, found, strict=True)}
+
+    def read(leaf: Array) -> tuple[NDArray, str]:
+        array = _of_lanes(_to_host(leaf), chosen)
+        return array, _digest(array)
+
+    names, leaves = zip(*_named(lanes), strict=True)
+    arrays, digests = zip(*_threads.map(read, leaves), strict=True)
+    metadata = {f"blake2b {name}": digest for name, digest in zip(names, digests, strict=True)}
     with replacing(path) as temporary:
         try:
-            save_file(arrays, temporary, {"runs": json.dumps(list(rows)), **digests})
+            save_file(dict(zip(names, arrays, strict=True)), temporary, {"runs": json.dumps(list(rows)), **metadata})
         except SafetensorError as error:  # a full disk, say
             raise OSError(str(error)) from error
 
@@ -111,6 +114,10 @@ def _verified(array: NDArray, name: str, metadata: Mapping[str, str], shape: Arr
         message = f"{name} has the shape of another program"
         raise ValueError(message)
     return array
+
+
+def _to_host(leaf: Array) -> NDArray:
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
 
 def _named(lanes: Lanes) -> list[tuple[str, Array]]:

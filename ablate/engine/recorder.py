@@ -83,7 +83,7 @@ class Recorder:
     def _save(self, previous: Future[None] | None, snapshot: Snapshot) -> None:
         if previous is not None:
             previous.result()  # after a failed write nothing more is written: a status must not outrun its files
-        checkpoint.save(self.writer.folder / snapshot.name, checkpoint.to_host(snapshot.lanes), snapshot.rows)
+        checkpoint.save(self.writer.folder / snapshot.name, snapshot.lanes, snapshot.rows)
 
     def _write(
         self,
