@@ -32,7 +32,8 @@ reports: $(READY)
 # Two at a time where tests do not mind; the others have the machine for themselves.
 test: $(READY) chromium
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m browser -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "slow and not browser"
 
 # The page is tested in a real browser; Debian's or your own Chromium is used when there is one.
 chromium:

@@ -10,7 +10,8 @@ import pytest
 if "ABLATE_CACHE_DIR" not in os.environ:
     os.environ["ABLATE_CACHE_DIR"] = tempfile.mkdtemp(prefix="ablate-tests-")
     atexit.register(shutil.rmtree, os.environ["ABLATE_CACHE_DIR"], ignore_errors=True)
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+# Machine code as the engine asks for, also in programs that a test compiles itself: sooner than by default.
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=1")
 
 
 @pytest.fixture(autouse=True)

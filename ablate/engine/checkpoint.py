@@ -21,6 +21,7 @@ from .lanes import Lanes
 
 NDArray = ndarray[Any, Any]
 
+
 def to_host(lanes: Lanes) -> Lanes:
     """The lanes as numpy arrays, random keys as their integers. Waits for the devices."""
     return cast(Lanes, jax.tree.map(_to_host, lanes))

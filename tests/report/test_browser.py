@@ -18,7 +18,7 @@ from ablate.store.schema import PlanRecord
 from .reader import Reader, Scheme, until
 from .samples import EFFECTS, GENERATED, HOSTILE, make_analysis, make_packs, make_plan
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 @pytest.fixture(scope="module")

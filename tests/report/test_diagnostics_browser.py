@@ -17,7 +17,7 @@ from .studies import read
 from .test_browser import CONTRAST
 from .test_studies_browser import drawn
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 CHARTS = ("inside-0", "inside-1", "inside-2", "bins-0")
 

@@ -18,7 +18,7 @@ from .reader import Reader, Scheme, until
 from .samples import GENERATED
 from .test_browser import CONTRAST
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 NAMES = ("relu", "tanh", "elu", "soft_shrink", "silu", "swish", "mish", "a variant with a rather long name = 0.001")
 CHARTS = ("tuning-0", "confirmation-0")

@@ -16,7 +16,7 @@ from .samples import GENERATED
 from .studies import full_grid, read
 from .test_browser import CONTRAST
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 FACTORS = ("levels-0-0", "levels-0-1", "levels-0-2", "shares-0", "interaction-0-0", "interaction-0-2")
 CHARTS = (*FACTORS, "cost-0", "residuals-0", "ranks-0")

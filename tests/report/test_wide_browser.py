@@ -17,7 +17,7 @@ from .samples import GENERATED, HOSTILE, make_analysis, make_plan
 from .studies import read
 from .test_browser import CONTRAST
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 TASKS = tuple(f"task={place}" for place in range(6))
 
