@@ -1,13 +1,15 @@
 """A connection to Ray: started or joined, watched, and closed whatever happens to it."""
 
 import atexit
+import functools
 import importlib
+import inspect
 import logging
 import os
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -119,7 +121,7 @@ def _ray(address: str | None, abandoned: threading.Event) -> Iterator[None]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                starting = _in_thread(lambda: ray.init(**options), until=over)
+                starting = _in_thread(lambda: _start(options), until=over)
                 importlib.import_module("ray.tune")  # meanwhile: Ray waits for its processes for seconds
                 starting.result()
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -133,6 +135,27 @@ def _ray(address: str | None, abandoned: threading.Event) -> Iterator[None]:
     finally:
         _close(ray.shutdown, patient=not abandoned.is_set())
         over.set()
+
+
+def _start(options: Mapping[str, Any]) -> None:
+    """`ray.init`, without two processes that a cluster of this machine alone has no use for.
+
+    They are the autoscaler, which takes a second to end, and what reads the logs of workers; importing Ray for each
+    takes its time beside the start of the worker. `ray start` has options for them, `ray.init` has not: hence the
+    private class. Where a version of Ray does not have it, both are started.
+    """
+    import ray
+    from ray._private import parameter
+
+    whole, unwanted = getattr(parameter, "RayParams", None), {"no_monitor": True, "include_log_monitor": False}
+    if "address" in options or whole is None or not unwanted.keys() <= inspect.signature(whole).parameters.keys():
+        ray.init(**options)
+        return
+    parameter.RayParams = functools.partial(whole, **unwanted)  # type: ignore[misc, assignment]
+    try:
+        ray.init(**options)
+    finally:
+        parameter.RayParams = whole  # type: ignore[misc]
 
 
 def _is_of_ray(error: BaseException | None) -> bool:
