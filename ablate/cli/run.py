@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,38 +38,41 @@ def command(
     address: str | None,
 ) -> None:
     """Train what is missing of GRID. Running it again resumes; finished runs are never trained twice."""
-    from ablate.engine import available_cpus, prepare_environment, stay_on_cpu
-
-    prepare_environment(available_cpus())
-    if not inline:
-        stay_on_cpu()
     from ablate.core import CommandError, Problem
-    from ablate.engine import execute
-    from ablate.grid import select
-    from ablate.plan import make_plan
-    from ablate.store import Store
-
-    from .console import print_summary
-    from .progress import Progress
+    from ablate.engine import HeadStart, available_cpus, prepare_environment, stay_on_cpu
 
     if inline and address:
         raise CommandError(Problem("--inline and --address exclude each other", "bad-command"))
-    plan = make_plan(grid, Store(store), with_seeds(overrides, seeds))
-    chosen = None if only is None else select(plan.expansion, only)
-    if fresh:
-        _confirm(plan, chosen)
-    with Progress(plan, chosen) as progress:
-        outcome = execute(
-            plan,
-            store,
-            on_report=progress.update,
-            on_plan=progress.plan,
-            only=chosen,
-            retry=tuple((retry or "").replace(",", " ").split()),
-            fresh=fresh,
-            inline=inline,
-            address=address,
-        )
+    prepare_environment(available_cpus())
+    is_local = not inline and address is None
+    with HeadStart() if is_local and HeadStart.is_useful() else nullcontext() as head_start:
+        if not inline:
+            stay_on_cpu()
+        from ablate.engine import execute
+        from ablate.grid import select
+        from ablate.plan import make_plan
+        from ablate.store import Store
+
+        from .console import print_summary
+        from .progress import Progress
+
+        plan = make_plan(grid, Store(store), with_seeds(overrides, seeds))
+        chosen = None if only is None else select(plan.expansion, only)
+        if fresh:
+            _confirm(plan, chosen)
+        with Progress(plan, chosen) as progress:
+            outcome = execute(
+                plan,
+                store,
+                on_report=progress.update,
+                on_plan=progress.plan,
+                only=chosen,
+                retry=tuple((retry or "").replace(",", " ").split()),
+                fresh=fresh,
+                inline=inline,
+                address=address,
+                head_start=head_start,
+            )
     print_summary(plan, outcome, grid, store)
     sys.exit(outcome.exit_code)
 

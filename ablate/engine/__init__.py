@@ -6,6 +6,7 @@ Importing this package imports neither JAX nor Ray; `execute` and `footprints` d
 from typing import TYPE_CHECKING, Any
 
 from .devices import available_cpus, cpus_of_a_worker, prepare_environment, stay_on_cpu
+from .head_start import HeadStart
 from .job import LaneReport, PackJob, PackReport, RunJob
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Footprint",
+    "HeadStart",
     "LaneReport",
     "Outcome",
     "PackJob",

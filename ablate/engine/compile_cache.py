@@ -9,15 +9,21 @@ import hashlib
 import os
 import platform
 import stat
+import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 VARIABLE = "ABLATE_CACHE_DIR"
 """Environment variable with another place for the cache, or ``off``."""
+
+SECONDS_TO_WAIT = 60.0
+"""For another process that compiles the same; most programs take a few seconds."""
+_SECONDS_BETWEEN_LOOKS = 0.02
 
 
 def cache_folder() -> Path | None:
@@ -62,6 +68,40 @@ _turns = tuple(threading.Lock() for _ in range(64))
 def turn(text: str) -> threading.Lock:
     """What a thread holds while it compiles this text, or one with this digest."""
     return _turns[int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") % len(_turns)]
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Held by one process at a time, and by one thread of it; the file is there meanwhile.
+
+    A process that dies lets go. Where files cannot be locked, and after `SECONDS_TO_WAIT`, nobody is waited for.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        file = path.open("wb")
+    except OSError:
+        yield
+        return
+    with file:
+        end = time.monotonic() + SECONDS_TO_WAIT
+        while time.monotonic() < end:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+            except OSError:
+                break
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # who waits by now comes next, beside who does not see the file any more
+                path.unlink()
 
 
 _loads = threading.local()

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from ablate.core import RESULT_STATUSES, CommandError, Problem, Status, did_you_mean
 from ablate.grid import RunOptions, Variant
-from ablate.plan import Plan
+from ablate.plan import Plan, plugins_of
 from ablate.store import Store, held
 
 from .cluster import connected
+from .devices import available_cpus, cpus_of_a_worker
 from .failures import Tally
+from .head_start import HeadStart
 from .inline import run_inline
 from .interrupts import Stop
 from .job import PackReport
@@ -21,6 +23,8 @@ from .slots import Resources
 from .stages import Stages
 from .trials import run_on_ray
 
+MOST_BEFORE_START = 8
+"""Programs that are compiled before the first worker is there, at most."""
 _FAILURES: tuple[Status, ...] = ("error", "lost", "oom", "timeout", "skipped")
 
 
@@ -65,6 +69,7 @@ def execute(
     fresh: bool = False,
     inline: bool = False,
     address: str | None = None,
+    head_start: HeadStart | None = None,
 ) -> Outcome:
     """Train the runs of `plan` that have not ended, and write the plan into the store at `root`.
 
@@ -97,15 +102,37 @@ def execute(
         stages = Stages(plan, store, stop, only, retry, on_plan)
         tally = None
         if stages.has_work:
+            if head_start:
+                _begin(head_start, stages, store)
             with nullcontext() if inline else connected(address, resources) as cluster:
                 stages.workers = max(1, cluster.slots.workers) if cluster else 1
                 queue = JobQueue(stages, lambda: stop.requested, stages.workers)
-                tally = Tally(on_report, stages, queue, stop, store.root, plan.grid.run)
+                tally = Tally(_with_end(head_start, on_report), stages, queue, stop, store.root, plan.grid.run)
                 if cluster:
                     run_on_ray(queue, tally, tally.lost, cluster, resources)
                 else:
                     run_inline(queue, tally)
         return _outcome(stages, Store(store.root), tally, interrupted=stop.interrupted)
+
+
+def _begin(head_start: HeadStart, stages: Stages, store: Store) -> None:
+    """Compile for the worker that Ray will have on this machine, unless it trains on something else than all cores."""
+    options = stages.plan.grid.run
+    if _resources(options).gpus or cpus_of_a_worker(options.resources) != available_cpus():
+        return
+    head_start.begin(stages.programs(MOST_BEFORE_START), plugins=plugins_of(stages.plan.grid), store=store.root)
+
+
+def _with_end(head_start: HeadStart | None, on_report: Callable[[PackReport], None]) -> Callable[[PackReport], None]:
+    """The same, but the first report of a worker ends the head start: the worker compiles itself now."""
+    if head_start is None:
+        return on_report
+
+    def act(report: PackReport) -> None:
+        head_start.end()
+        on_report(report)
+
+    return act
 
 
 def _outcome(stages: Stages, store: Store, tally: Tally | None, *, interrupted: bool) -> Outcome:

@@ -151,6 +151,11 @@ class Executable:
                 init.result()
         return time.perf_counter() - start
 
+    def is_kept(self, drawn_by: Collection[Signature]) -> bool:
+        """Whether `compile` would find all of it on disk."""
+        names = ["advance", *(_init_name(whole) for whole in drawn_by)]
+        return all(self.source.kept.has(self._kept_name(name)) for name in names)
+
     @property
     def memory(self) -> Any:
         """XLA's memory analysis of `advance` on one device: ``argument_size_in_bytes`` and the like."""
@@ -193,7 +198,7 @@ class Executable:
             rows = shape_of(jnp.float32, self.width, whole.structure.num_leaves)
             shapes = rows, self._integers, self._flags
             function = Function(partial(self._init_local, whole), shapes, self.lanes_shape)
-            return self._kept_or_compiled(("init", repr(whole.structure)), function)
+            return self._kept_or_compiled(_init_name(whole), function)
 
         return cast(Callable[..., Lanes], self._once(("init", whole), make))
 
@@ -243,10 +248,20 @@ class Executable:
 
     def _kept_or_compiled(self, name: Hashable, function: Function) -> Any:
         """The program of a function, as an earlier process left it or compiled now."""
-        kept, name = self.source.kept, (name, self.width, self.strategy)
+        kept, name = self.source.kept, self._kept_name(name)
         options = compiler_options(self.devices[0].platform)
-        compiled = kept.load(name) or kept.compile(name, function.lowered(self.source), options)
+        compiled = kept.load(name)
+        if compiled is None:
+            with kept.turn(name):  # another process may have compiled it meanwhile
+                compiled = kept.load(name) or kept.compile(name, function.lowered(self.source), options)
         return function.program(compiled)
+
+    def _kept_name(self, name: Hashable) -> Hashable:
+        return name, self.width, self.strategy
+
+
+def _init_name(whole: Signature) -> Hashable:
+    return "init", repr(whole.structure)
 
 
 def executable_for(

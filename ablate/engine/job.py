@@ -44,6 +44,17 @@ class NextProgram(_Message):
     strategy: LaneStrategy
 
 
+class Programs(_Message):
+    """What is compiled while the workers start."""
+
+    programs: tuple[NextProgram, ...]
+    """In the order in which they will be needed."""
+    plugins: tuple[str, ...] = ()
+    """As in `PackJob`."""
+    store: str
+    """As in `PackJob`."""
+
+
 class PackJob(_Message):
     """Runs of one static signature, to be trained as lanes of one program."""
 
@@ -74,6 +85,12 @@ class PackJob(_Message):
     def run_ids(self) -> frozenset[str]:
         """Of its runs."""
         return frozenset(run.run_id for run in self.runs)
+
+    @property
+    def program(self) -> NextProgram:
+        """What it trains with."""
+        configs = {run.label: run.config for run in self.runs}
+        return NextProgram(configs=tuple(configs.values()), lanes=self.width, strategy=self.strategy)
 
     @property
     def width(self) -> int:

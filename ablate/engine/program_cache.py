@@ -25,6 +25,7 @@ import sysconfig
 import tempfile
 import zlib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
@@ -33,7 +34,7 @@ from weakref import WeakValueDictionary
 
 from ablate.core import STARTED
 
-from .compile_cache import turn, use_compile_cache, watch_loads
+from .compile_cache import alone, turn, use_compile_cache, watch_loads
 
 if TYPE_CHECKING:
     import jax
@@ -79,6 +80,11 @@ class ProgramCache:
         """Keep JSON data."""
         self._keep_entry("facts", json.dumps(facts).encode())
 
+    def has(self, name: Hashable) -> bool:
+        """Whether there is something to load."""
+        found = self._entry(repr(name))
+        return found is not None and self._folder is not None and self._program_path(found.decode()).exists()
+
     def load(self, name: Hashable) -> "jax.stages.Compiled | None":
         """The program that was compiled under this name, if it was.
 
@@ -119,6 +125,10 @@ class ProgramCache:
             self._keep_entry(repr(name), digest.encode())
         return program
 
+    def turn(self, name: Hashable) -> AbstractContextManager[None]:
+        """Held while the program of a name is compiled: other processes that want the same one wait."""
+        return alone(self._path(repr(name), "turn")) if self._is_known else nullcontext()
+
     @cached_property
     def _settings(self) -> str:
         """What decides about a program's text and machine code outside the code: JAX, its settings, the devices."""
@@ -132,7 +142,7 @@ class ProgramCache:
     def _load(self, digest: str) -> "jax.stages.Compiled | None":
         if self._folder is None:
             return None
-        path = self._folder / f"program-{digest}"
+        path = self._program_path(digest)
         program = _programs.get(path)
         if program is None and (found := _get(path)) is not None:
             program = self._unpacked(found)
@@ -166,17 +176,21 @@ class ProgramCache:
             data, inputs, outputs = serialize_executable.serialize(program)
         except (ValueError, NotImplementedError, TypeError, pickle.PicklingError):  # it holds what cannot be written
             return False
-        path = self._folder / f"program-{digest}"
+        path = self._program_path(digest)
         is_kept = _put(path, pickle.dumps((inputs.num_leaves, outputs.num_leaves, data)))
         if is_kept:
             _programs[path] = program
         return is_kept
 
-    def _path(self, name: str) -> Path:
+    def _program_path(self, digest: str) -> Path:
+        assert self._folder is not None
+        return self._folder / f"program-{digest}"
+
+    def _path(self, name: str, kind: str = "entry") -> Path:
         assert self._folder is not None
         key = self._made_from.copy()
         key.update(name.encode())
-        return self._folder / f"entry-{key.hexdigest()}"
+        return self._folder / f"{kind}-{key.hexdigest()}"
 
     def _entry(self, name: str) -> bytes | None:
         found = _get(self._path(name)) if self._is_known else None

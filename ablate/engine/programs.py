@@ -78,17 +78,19 @@ def compiled(shared: Signature, lanes: int, strategy: LaneStrategy, drawn_by: Co
     return Compiled(executable, seconds, time.perf_counter() - start)
 
 
+def chosen(shared: Signature, lanes: int, strategy: LaneStrategy, store: Store) -> Executable:
+    """What `calibrated` begins with, not compiled yet."""
+    use_compile_cache()
+    default = executable_for(shared, lanes, strategy)
+    known = _calibration(default, store) if strategy == "auto" else None
+    return executable_for(shared, lanes, lane_strategy(known.chosen)) if known else default
+
+
 def compile_ahead(
     shared: Signature, lanes: int, strategy: LaneStrategy, store: Store, drawn_by: Collection[Signature]
 ) -> None:
-    """Begin to compile what the next pack will need, in a thread; `compiled` finds it.
-
-    Where the choice is ours, this is the strategy that `calibrated` begins with.
-    """
-    use_compile_cache()
-    fresh = executable_for(shared, lanes, strategy)
-    if strategy == "auto" and (known := _calibration(fresh, store)):
-        fresh = executable_for(shared, lanes, lane_strategy(known.chosen))
+    """Begin to compile what the next pack will need, in a thread; `compiled` finds it."""
+    fresh = chosen(shared, lanes, strategy, store)
     key = _key(fresh)
     if key in _programs or key in _ahead:
         return

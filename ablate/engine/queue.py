@@ -56,9 +56,7 @@ class JobQueue:
     def _ahead(self) -> NextProgram | None:
         if len(self._waiting) < self._workers:
             return None
-        following = self._waiting[self._workers - 1]
-        configs = {run.label: run.config for run in following.runs}
-        return NextProgram(configs=tuple(configs.values()), lanes=following.width, strategy=following.strategy)
+        return self._waiting[self._workers - 1].program
 
     def drop(self, is_unwanted: Callable[[RunJob], bool]) -> None:
         """Take runs out of the packs that wait."""

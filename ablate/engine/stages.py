@@ -9,7 +9,7 @@ from ablate.plan import Pack, Plan, plugins_of
 from ablate.store import Store
 
 from .interrupts import Stop
-from .job import PackJob, RunJob, lane_strategy
+from .job import NextProgram, PackJob, RunJob, lane_strategy
 from .marks import mark
 
 STOPPED = "not started: a run of its variant raised an error (run.on.error: stop_variant)"
@@ -62,6 +62,10 @@ class Stages:
             self._on_plan(self.plan)
         mark(self._store.root, self._stopped(), "skipped", STOPPED)
         return [self._added(_job(self.plan, pack, self._store, self._stop)) for pack in self._packs()]
+
+    def programs(self, most: int) -> list[NextProgram]:
+        """Of the first packs of this stage, as far as one worker would train them."""
+        return [_job(self.plan, pack, self._store, self._stop).program for pack in self._packs()[:most]]
 
     def job(self, index: int) -> PackJob:
         """A job that was given out."""

@@ -67,17 +67,23 @@ class Processes:
         self, modules: str = "own", points: int = 64, lanes: int = 2, **environment: str
     ) -> tuple[int, list[str]]:
         """How often the network was traced, and what came out."""
-        settings = {"ABLATE_CACHE_DIR": str(self.cache), "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(
-            [sys.executable, str(self.folder / "train.py"), modules, str(points), str(lanes)],
-            env=os.environ | settings | environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        *traced, metrics, numbers = done.stdout.splitlines()
+        process = self.start(modules, points, lanes, **environment)
+        output, _ = process.communicate()
+        assert process.returncode == 0
+        *traced, metrics, numbers = output.splitlines()
         assert set(traced) <= {"traced"}
         return len(traced), [metrics, numbers]
+
+    def start(
+        self, modules: str = "own", points: int = 64, lanes: int = 2, **environment: str
+    ) -> subprocess.Popen[str]:
+        settings = {"ABLATE_CACHE_DIR": str(self.cache), "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.Popen(
+            [sys.executable, str(self.folder / "train.py"), modules, str(points), str(lanes)],
+            env=os.environ | settings | environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def files(self, kind: str) -> list[Path]:
         return list(self.cache.glob(f"xla/*/programs/{kind}-*"))
@@ -99,6 +105,18 @@ def test_the_second_process_traces_nothing_and_has_the_same_bits(processes: Proc
         torn.write_bytes(torn.read_bytes()[:-1])
     traced, again = processes.train()
     assert (traced > 0, again) == (True, first)
+
+
+def test_of_two_processes_at_a_time_one_compiles(processes: Processes) -> None:
+    told = "f = cache.compile\ncache.compile = lambda *given: print('compiled\\n', end='', flush=True) or f(*given)\n"
+    told = f"from ablate.engine.program_cache import ProgramCache as cache\n{told}"
+    processes.write("train.py", TRAIN.replace("use_compile_cache()\nconfig", f"use_compile_cache()\n{told}config"))
+    both = [processes.start() for _ in range(2)]
+    outputs = [process.communicate()[0].splitlines() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum(lines.count("compiled") for lines in outputs) == 2, "what trains, and what draws first states"
+    assert outputs[0][-2:] == outputs[1][-2:]
+    assert not processes.files("turn")
 
 
 def test_what_xla_loaded_from_its_own_cache_is_not_kept(processes: Processes) -> None:

@@ -1,0 +1,63 @@
+"""`HeadStart`: the first programs are compiled while Ray and its workers start."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from .compile_cache import cache_folder
+from .job import NextProgram, Programs
+
+_ACCELERATORS = ("nvidia[0-9]*", "kfd", "accel*")
+"""Under ``/dev``, of NVIDIA, AMD and Google."""
+
+
+class HeadStart:
+    """A process that compiles for workers that are not there yet, and leaves what it compiled in the compile cache.
+
+    While Ray starts, half of the cores of a small machine have nothing to do. A process of its own can be started
+    before the plan is made, imports what it needs meanwhile, and is no burden for a driver that Ray forks. A worker
+    that comes to a program which is being compiled waits for it. What goes wrong here goes wrong again in the worker,
+    where it is reported. As a context manager, it is gone at the end.
+    """
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "ablate.engine.precompile"]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    @staticmethod
+    def is_useful(devices: Path = Path("/dev")) -> bool:
+        """Whether programs are kept, and workers of this machine will train on its cores."""
+        return cache_folder() is not None and not any(any(devices.glob(name)) for name in _ACCELERATORS)
+
+    def begin(self, programs: Sequence[NextProgram], *, plugins: Sequence[str], store: Path) -> None:
+        """Say what to compile, in this order; nothing ends it."""
+        message = Programs(programs=tuple(programs), plugins=tuple(plugins), store=str(store))
+        self._tell(message.model_dump_json() + "\n" if programs else "")
+
+    def end(self) -> None:
+        """Let it end what it is compiling, and then itself."""
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self.end()
+        self._process.wait()
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        if not line:
+            self.end()
+            return
+        with suppress(OSError):  # it is gone
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
