@@ -1,5 +1,6 @@
 """`HeadStart`: the first programs are compiled while Ray and its workers start."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Self
 from .compile_cache import cache_folder
 from .job import NextProgram, Programs
 
+_COMMAND = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from ablate.engine.precompile import main; main()"
 _ACCELERATORS = ("nvidia[0-9]*", "kfd", "accel*")
 """Under ``/dev``, of NVIDIA, AMD and Google."""
 
@@ -24,7 +26,7 @@ class HeadStart:
     """
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "ablate.engine.precompile"]
+        command = [sys.executable, "-P", "-c", _COMMAND, json.dumps(sys.path)]  # it finds plug-ins where we do
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

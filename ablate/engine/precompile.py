@@ -1,5 +1,6 @@
-"""``python -m ablate.engine.precompile``: compiles programs for workers that are not there yet, see `head_start`."""
+"""What the process of a `HeadStart` does: compile programs for workers that are not there yet."""
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -35,9 +36,6 @@ def main() -> None:
 
 
 def _wait(over: threading.Event) -> None:
-    sys.stdin.read()
+    while os.read(0, 1):  # not by `sys.stdin`, whose lock Python wants when it ends
+        pass
     over.set()
-
-
-if __name__ == "__main__":
-    main()
