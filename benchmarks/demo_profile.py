@@ -49,8 +49,9 @@ def main() -> None:
     steps: dict[str, float] = {}
     for name in STEPS:
         command = [sys.executable, "-m", "benchmarks.demo_profile", "--step", name, "--grid", str(grid)]
+        environment = _environment() | {"ABLATE_CACHE_DIR": "off"}
         done = subprocess.run(
-            [*command, *options.overrides], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, env=_environment()
+            [*command, *options.overrides], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, env=environment
         )
         steps |= json.loads(done.stdout.splitlines()[-1])
     record = {
