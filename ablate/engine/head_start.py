@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,8 +13,8 @@ from .compile_cache import cache_folder
 from .job import NextProgram, Programs
 
 _COMMAND = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from ablate.engine.precompile import main; main()"
-_ACCELERATORS = ("nvidia[0-9]*", "kfd", "accel*")
-"""Under ``/dev``, of NVIDIA, AMD and Google."""
+_ACCELERATORS = ("nvidia[0-9]*", "dxg", "kfd", "accel*")
+"""Under ``/dev``, of NVIDIA (also under Windows), AMD and Google."""
 
 
 class HeadStart:
@@ -30,6 +31,9 @@ class HeadStart:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        assert self._process.stdin is not None
+        self._input = self._process.stdin
+        self._telling: threading.Thread | None = None
 
     @staticmethod
     def is_useful(devices: Path = Path("/dev")) -> bool:
@@ -37,15 +41,19 @@ class HeadStart:
         return cache_folder() is not None and not any(any(devices.glob(name)) for name in _ACCELERATORS)
 
     def begin(self, programs: Sequence[NextProgram], *, plugins: Sequence[str], store: Path) -> None:
-        """Say what to compile, in this order; nothing ends it."""
-        message = Programs(programs=tuple(programs), plugins=tuple(plugins), store=str(store))
-        self._tell(message.model_dump_json() + "\n" if programs else "")
+        """Say what to compile, in this order. Returns at once, though it may still be importing."""
+        asked = Programs(programs=tuple(programs), plugins=tuple(plugins), store=str(store))
+        line = f"{asked.model_dump_json()}\n".encode()  # longer, perhaps, than a pipe takes before it is read
+        self._telling = threading.Thread(target=self._tell, args=(line,), daemon=True)
+        self._telling.start()
 
     def end(self) -> None:
-        """Let it end what it is compiling, and then itself."""
-        assert self._process.stdin is not None
+        """Let it end what it is compiling, and then itself; at once if it has not begun."""
+        if self._telling and self._telling.is_alive():
+            self._process.kill()
+            self._telling.join()
         with suppress(OSError):
-            self._process.stdin.close()
+            self._input.close()
 
     def __enter__(self) -> Self:
         return self
@@ -55,11 +63,7 @@ class HeadStart:
         self.end()
         self._process.wait()
 
-    def _tell(self, line: str) -> None:
-        assert self._process.stdin is not None
-        if not line:
-            self.end()
-            return
+    def _tell(self, line: bytes) -> None:
         with suppress(OSError):  # it is gone
-            self._process.stdin.write(line.encode())
-            self._process.stdin.flush()
+            self._input.write(line)
+            self._input.flush()

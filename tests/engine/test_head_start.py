@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from ablate.engine import HeadStart, available_cpus, compile_cache, driver
 from ablate.engine.interrupts import Stop
-from ablate.engine.job import NextProgram
+from ablate.engine.job import NextProgram, Programs
 from ablate.engine.stages import Stages
 from ablate.plan import make_plan
 from ablate.store import Store
@@ -65,17 +66,19 @@ class Recorded(HeadStart):
     """Keeps what it was told."""
 
     def __init__(self) -> None:
-        self.asked: list[NextProgram] = []
-        self.line = ""
+        self.asked: Programs | None = None
         super().__init__()
 
-    def begin(self, programs: Any, **others: Any) -> None:
-        self.asked += programs
-        super().begin(programs, **others)
+    def begin(self, programs: Sequence[NextProgram], *, plugins: Sequence[str], store: Path) -> None:
+        self.asked = Programs(programs=tuple(programs), plugins=tuple(plugins), store=str(store))
+        super().begin(programs, plugins=plugins, store=store)
 
-    def _tell(self, line: str) -> None:
-        self.line = line
-        super()._tell(line)
+    def left(self) -> list[bool]:
+        """Which of the programs another process finds."""
+        assert self.asked is not None
+        look = [sys.executable, "-c", LOOK, self.asked.model_dump_json()]
+        found: list[bool] = json.loads(subprocess.run(look, check=True, stdout=subprocess.PIPE).stdout)
+        return found
 
 
 def named(text: str, folder: Path) -> str:
@@ -104,12 +107,12 @@ def begin(folder: Path, head_start: HeadStart, more: str = "") -> None:
 def test_what_it_compiled_another_process_finds(folder: Path) -> None:
     with Recorded() as head_start:
         begin(folder, head_start)
-        assert [len(program.configs) for program in head_start.asked] == [1, 1, 1]
+        assert head_start.asked is not None
+        assert [len(program.configs) for program in head_start.asked.programs] == [1, 1, 1]
         assert head_start._process.wait(120) == 0
-    look = [sys.executable, "-c", LOOK, head_start.line]
-    assert json.loads(subprocess.run(look, check=True, stdout=subprocess.PIPE).stdout) == [True] * 3
+    assert head_start.left() == [True] * 3
     (folder / "doubled.py").write_text(named(PLUGIN, folder) + "\n")
-    assert json.loads(subprocess.run(look, check=True, stdout=subprocess.PIPE).stdout) == [False] * 3
+    assert head_start.left() == [False] * 3
 
 
 @pytest.mark.slow
@@ -124,21 +127,29 @@ def test_the_first_report_ends_it_after_the_program_at_hand(folder: Path) -> Non
         driver._with_end(head_start, seen.append)("report")  # type: ignore[arg-type]
         assert seen == ["report"]
         assert head_start._process.wait(120) == 0
-    look = [sys.executable, "-c", LOOK, head_start.line]
-    assert json.loads(subprocess.run(look, check=True, stdout=subprocess.PIPE).stdout) == [True, False, False]
+    assert head_start.left() == [True, False, False]
 
 
 @pytest.mark.parametrize("resources", [f"{{cpu: {available_cpus() + 1}}}", "{gpu: 1}"])
 def test_workers_of_another_size_get_none(folder: Path, resources: str) -> None:
     with Recorded() as head_start:
         begin(folder, head_start, f"run: {{resources: {resources}}}")
-        assert head_start.asked == []
+        assert head_start.asked is None
 
 
 def test_a_command_that_fails_leaves_nothing_behind(folder: Path) -> None:
     with pytest.raises(ZeroDivisionError), HeadStart() as head_start:
         1 / 0  # noqa: B018
     assert head_start._process.returncode == -signal.SIGKILL
+
+
+def test_one_that_does_not_listen_is_not_waited_for(tmp_path: Path) -> None:
+    with HeadStart() as head_start:
+        head_start._process.send_signal(signal.SIGSTOP)
+        program = NextProgram(configs=({"long": "x" * 10**6},), lanes=1, strategy="auto")
+        head_start.begin([program], plugins=[], store=tmp_path)
+        head_start.end()
+        assert head_start._process.wait(10) == -signal.SIGKILL
 
 
 def test_one_that_is_gone_is_not_missed(folder: Path) -> None:
