@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -52,10 +53,11 @@ class PackWriter:
 
     def _write(self, sort: str, frame: pl.DataFrame) -> None:
         name = f"{sort}-{sum(other.startswith(sort) for other in self._series):05d}.parquet"
+        content = BytesIO()  # of a full disk polars makes an error of its own, Python an OSError
+        frame.write_parquet(content, compression="zstd")
         with replacing(self.folder / name) as temporary:
-            frame.write_parquet(temporary, compression="zstd")
-            size = temporary.stat().st_size
-        self._series[name] = size
+            temporary.write_bytes(content.getvalue())
+        self._series[name] = len(content.getvalue())
 
     def prune_states(self, keep: Collection[str]) -> None:
         """Remove older state files, after a status that no longer needs them was flushed."""
