@@ -188,9 +188,14 @@ def test_who_dies_lets_go_and_who_stays_too_long_is_not_waited_for(
         with compile_cache.alone(path):
             assert time.monotonic() - start >= 0.2
             os.kill(other.pid, 0)
-        path.touch()
         other.kill()
+    with subprocess.Popen([sys.executable, "-c", hold, str(path)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        other.kill()
+    assert path.exists(), "it died with the file there"
     monkeypatch.setattr(compile_cache, "SECONDS_TO_WAIT", 60.0)
+    start = time.monotonic()
     with compile_cache.alone(path):
-        assert path.exists()
+        assert time.monotonic() - start < 30
     assert not path.exists()
