@@ -16,13 +16,16 @@ inherit the flags, and may have another number of cores."""
 def prepare_environment(cpus: int, gpus: float = 0.0) -> None:
     """Give JAX one host device per core, so that lanes train on every core at once, and its share of the GPU's memory.
 
-    Must run before JAX is imported. A count that the user set in ``XLA_FLAGS`` and a fraction in
-    ``XLA_CLIENT_MEM_FRACTION`` or ``XLA_PYTHON_CLIENT_MEM_FRACTION`` are kept.
+    And programs get no source lines, with which they take longer to compile and to load (docs, performance).
+
+    Must run before JAX is imported. A count that the user set in ``XLA_FLAGS``, a fraction in
+    ``XLA_CLIENT_MEM_FRACTION`` or ``XLA_PYTHON_CLIENT_MEM_FRACTION`` and ``JAX_TRACEBACK_IN_LOCATIONS_LIMIT`` are kept.
 
     Args:
         cpus: cores of this process. Has no effect on GPUs.
         gpus: GPUs of this process; below 1 if it shares one.
     """
+    os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
     flags = os.environ.get("XLA_FLAGS", "").split()
     ours = f"{_COUNT}={os.environ.get(_OURS)}"
     flags = [flag for flag in flags if flag != ours]

@@ -12,6 +12,7 @@ from .inits import INITS, Init
 from .inspect import citations, parameter_count
 from .interpolation import interpolate
 from .interventions import INTERVENTIONS, Intervention, Moment, Reset, Setting
+from .joined import joined
 from .lanes import Signature, Signatures, hyper, signature, whole_hyper
 from .models import (
     ATTENTIONS,
@@ -126,6 +127,7 @@ __all__ = [
     "hyper",
     "in_training",
     "interpolate",
+    "joined",
     "parameter_count",
     "parts_of",
     "product",

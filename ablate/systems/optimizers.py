@@ -14,6 +14,7 @@ from pydantic import Field
 from ablate.core import Added, Family, Lane
 
 from .component import Component
+from .joined import joined
 from .schedules import SCHEDULES, Constant, Schedule
 
 
@@ -85,7 +86,7 @@ class Adam(Optimizer):
 
     def direction(self) -> optax.GradientTransformation:
         """See `Optimizer.direction`."""
-        return optax.scale_by_adam(b1=self.b1, b2=self.b2, eps=self.eps)
+        return joined(optax.scale_by_adam(b1=self.b1, b2=self.b2, eps=self.eps))
 
 
 @OPTIMIZERS.register("adamw")
@@ -108,7 +109,7 @@ class Lion(Decaying):
 
     def direction(self) -> optax.GradientTransformation:
         """See `Optimizer.direction`."""
-        return optax.scale_by_lion(b1=self.b1, b2=self.b2)
+        return joined(optax.scale_by_lion(b1=self.b1, b2=self.b2))
 
 
 @OPTIMIZERS.register("muon")
@@ -138,7 +139,8 @@ class Muon(Decaying):
             beta=self.momentum, ns_steps=self.newton_schulz, weight_dimension_numbers=_one_matrix_each
         )
         adam = optax.chain(
-            optax.scale_by_adam(b1=self.adam_b1, b2=self.adam_b2), optax.stateless(lambda tree, _: self._slowed(tree))
+            joined(optax.scale_by_adam(b1=self.adam_b1, b2=self.adam_b2)),
+            optax.stateless(lambda tree, _: self._slowed(tree)),
         )
         return optax.partition(
             {"muon": optax.chain(muon, optax.stateless(lambda tree, _: jax.tree.map(_shaped, tree))), "adam": adam},
@@ -160,7 +162,7 @@ class SGD(Optimizer):
 
     def direction(self) -> optax.GradientTransformation:
         """See `Optimizer.direction`."""
-        return optax.trace(decay=self.momentum)
+        return joined(optax.trace(decay=self.momentum))
 
 
 def _matrices(parameters: PyTree) -> PyTree:

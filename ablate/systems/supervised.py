@@ -17,6 +17,7 @@ from ablate.core import Problem as Mistake
 from .derivatives import by_hand
 from .diagnostics import DIAGNOSTICS, Diagnostic, Look, Step
 from .interventions import INTERVENTIONS, Intervention, Moment, Point, Setting
+from .joined import apart, as_before
 from .models import MODELS, Model
 from .models.gpt import GPT
 from .optimizers import OPTIMIZERS, AdamW, Optimizer
@@ -150,7 +151,7 @@ class Supervised(Program):
             gradients=gradients,
             before=state.parameters,
             parameters=state.parameters,
-            optimizer=state.optimizer,
+            optimizer=self._shown(state.optimizer),
             activations=activations,
         )
         kept, metrics = dict(state.interventions), Metrics()
@@ -160,9 +161,11 @@ class Supervised(Program):
             self.optimizer.clipped(moment.gradients, length), state.optimizer, state.parameters
         )
         parameters = self._held(optax.apply_updates(state.parameters, updates), state.parameters)
-        moment = replace(moment, parameters=parameters, optimizer=optimizer)
+        moment = replace(moment, parameters=parameters, optimizer=self._shown(optimizer))
         moment = self._act("step", self._act("update", moment, kept, metrics), kept, metrics)
-        after = TrainState(state.step + 1, state.key, moment.parameters, moment.optimizer, kept)
+        if self.interventions:
+            optimizer = as_before(moment.optimizer, optimizer)
+        after = TrainState(state.step + 1, state.key, moment.parameters, optimizer, kept)
         return after, {"train_loss": loss, "grad_norm": length, **metrics}, gradients
 
     def _act(self, point: Point, moment: Moment, kept: dict[str, Any], metrics: Metrics) -> Moment:
@@ -176,6 +179,10 @@ class Supervised(Program):
                 parameters = self._held(acted.parameters, moment.before)
                 moment = replace(acted, key=moment.key, metrics={}, gradients=gradients, parameters=parameters)
         return moment
+
+    def _shown(self, optimizer: PyTree[Array]) -> PyTree[Array]:
+        """The optimiser's state as interventions find it, if there are any."""
+        return apart(optimizer) if self.interventions else optimizer
 
     def _held(self, after: PyTree, before: PyTree) -> PyTree:
         """`after`, but for parameters that are not trained, which stay as they were `before`."""

@@ -1,6 +1,8 @@
 """How packs and workers are counted, and what the queue hands out."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -52,6 +54,21 @@ def test_the_environment_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch)
     prepare_environment(2, 1)
     assert os.environ["XLA_FLAGS"].endswith("--xla_force_host_platform_device_count=3"), "what the user set is kept"
     assert os.environ["XLA_CLIENT_MEM_FRACTION"] == "0.5"
+
+
+@pytest.mark.parametrize("asked", [None, "10"])
+def test_programs_have_source_lines_only_if_asked(asked: str | None) -> None:
+    script = """
+from ablate.engine.devices import prepare_environment
+prepare_environment(1)
+import jax
+print(jax.jit(lambda x: x + 1).lower(1.0).as_text(debug_info=True))
+"""
+    name = "JAX_TRACEBACK_IN_LOCATIONS_LIMIT"
+    environment = {key: value for key, value in os.environ.items() if key != name} | ({name: asked} if asked else {})
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert "jit" in done.stdout
+    assert ("<string>" in done.stdout) == bool(asked)
 
 
 def test_halves_come_before_what_waits_and_before_the_next_stage() -> None:

@@ -8,6 +8,7 @@ from jaxtyping import PyTree
 
 from ablate.systems import PROGRAMS, Moment, Setting, in_training, root, signature, whole_hyper
 from ablate.systems.interventions import leaf_name
+from ablate.systems.joined import apart
 from ablate.systems.supervised import Supervised, TrainState
 
 MLP: dict[str, Any] = {"problem": {"kind": "spirals", "points": 64, "batch": 16}, "model": {"kind": "mlp", "width": 8}}
@@ -52,5 +53,5 @@ def named(tree: PyTree) -> dict[str, jax.Array]:
 
 def one_moment(config: Supervised, state: TrainState, **fields: Any) -> Moment:
     known = {"gradients": None, "before": state.parameters, "activations": {}, "step": state.step, "key": root(7)}
-    known |= {"parameters": state.parameters, "optimizer": state.optimizer}
+    known |= {"parameters": state.parameters, "optimizer": apart(state.optimizer)}
     return Moment(setting=Setting(config.model, config.problem), **(known | fields))

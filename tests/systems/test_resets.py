@@ -10,6 +10,7 @@ import pytest
 from ablate.systems import INTERVENTIONS
 from ablate.systems.interventions import leaf_name
 from ablate.systems.interventions.resets import begin_anew
+from ablate.systems.joined import apart
 
 from .acting import GPT, MLP, named, one_moment, program, started, trained
 
@@ -69,7 +70,7 @@ def test_moments_of_reset_slices_are_zero_and_no_others(optimizer: object) -> No
     _, after = begin_anew(chosen, one_moment(config, state))
     before, cut = 0, 0
     for (path, old), new in zip(
-        jax.tree_util.tree_leaves_with_path(state.optimizer), jax.tree.leaves(after), strict=True
+        jax.tree_util.tree_leaves_with_path(apart(state.optimizer)), jax.tree.leaves(after), strict=True
     ):
         name = leaf_name(path)
         if name.endswith("mlp.up"):
