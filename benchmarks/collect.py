@@ -43,6 +43,7 @@ def facts_of_ablate(task: Task) -> dict[str, float]:
         "programs": len({(pack.signature, pack.width, pack.strategy) for pack in packs}),
         "compilations": sum(pack.compile_seconds > 0 for pack in packs),
         "compile_seconds": sum(pack.compile_seconds for pack in packs),
+        "waited_seconds": sum(pack.waited_seconds for pack in packs),
         "training_seconds": sum(run.seconds for status in states for run in status.runs.values()),
     }
 

@@ -136,7 +136,7 @@ def execute(
 
 def curves(peer: Peer, task: Task) -> dict[int, Curve]:
     """What a run left."""
-    if peer.is_ablate:
+    if peer.has_store:
         from .collect import curves_of_ablate
 
         return curves_of_ablate(task)

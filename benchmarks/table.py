@@ -52,6 +52,9 @@ def section(folder: Path) -> str:
     if missing:
         parts.append(f"Not measured yet: {', '.join(missing)}.")
     parts.append(_goals(results))
+    compilation = folder / "compilation.json"
+    if compilation.exists():
+        parts.append(_compilation(json.loads(compilation.read_text("utf-8"))))
     profile = folder / "demo_profile.json"
     if profile.exists():
         parts.append(_profile(json.loads(profile.read_text("utf-8"))))
@@ -116,6 +119,23 @@ def _goals(results: Mapping[str, Results]) -> str:
         f"| {goal.name} | {goal.text} | {goal.target} | {found.get(goal.name) or goal.elsewhere or 'not yet'} |"
         for goal in GOALS
     ]
+    return "\n".join(rows)
+
+
+def _compilation(record: Mapping[str, Any]) -> str:
+    here = record["machine"]
+    rows = [
+        f"**Compiling, with nothing beside it.** One program after the other in a process of its own, then in a second"
+        f" process that finds them on disk; {here['cores']} cores, {record['created'][:10]}.",
+        "",
+        "| grid | programs | first, s | again, s | share, % |",
+        "|---|---|---|---|---|",
+    ]
+    for name, repeats in record["grids"].items():
+        first, again = ([sum(repeat[mode]) for repeat in repeats] for mode in ("cold", "warm"))
+        shares = [100 * warm / cold for cold, warm in zip(first, again, strict=True)]
+        cells = [_spread(Spread.of(first)), _spread(Spread.of(again), digits=2), _spread(Spread.of(shares))]
+        rows.append(f"| {name} | {len(repeats[0]['cold'])} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 

@@ -32,6 +32,11 @@ class Peer:
         """Whether it is what is measured, not what it is measured against."""
         return self.name.startswith("ablate")
 
+    @property
+    def has_store(self) -> bool:
+        """Whether it leaves its results in a store of ablate, and not as the other peers do."""
+        return self.is_ablate and self.module != "ablate_program"
+
     def command(self, python: str, task: Path, grid: Path, store: Path) -> list[str]:
         """What is started; the clock runs from here to its end."""
         if not self.module:
@@ -51,6 +56,7 @@ _ALL = (
     Peer("ablate", "ablate run"),
     Peer("ablate_inline", "ablate run --inline", arguments=("--inline",)),
     Peer("ablate_pack", "ablate, its pack loop", module="ablate_pack", modes=("steady",)),
+    Peer("ablate_program", "ablate, its programs alone", module="ablate_program", modes=("steady",)),
     Peer("ray_plain", "Ray Tune, function trainable, a jitted step (naive)", module="ray_plain", needs=("ray",)),
     Peer("ray_tuned", "Ray Tune, reused actors, fused scan", module="ray_tuned", needs=("ray",)),
     Peer("optuna", "Optuna GridSampler in one process, fused scan", module="optuna_grid", needs=("optuna",)),

@@ -107,6 +107,18 @@ def test_peers_agree_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
     assert runs["ablate_inline"]["facts"]["compilations"] == len(QUICK.variants)
 
 
+@pytest.mark.slow
+def test_programs_alone_train_the_same_and_leave_out_what_diverged(tmp_path: Path) -> None:
+    out = tmp_path / "found.json"
+    command = [sys.executable, "-m", "benchmarks.suite", "--grid", "R-D", "--quick", "--no-roofs", "--modes", "steady"]
+    peers = ["--peers", "ablate_program,ablate_pack,oracle_vmap", "--out", str(out)]
+    done = subprocess.run([*command, *peers], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for run in json.loads(out.read_text())["runs"]:
+        assert run["agreement"]["accepted"], run
+        assert run["steady_seconds"] > 0
+
+
 # --- measuring --------------------------------------------------------------------------------------------------
 
 
@@ -174,6 +186,21 @@ def test_ratios_are_taken_inside_a_repeat_and_only_of_what_counts() -> None:
     assert ratio is not None
     assert (ratio.median, ratio.count) == (25.0, 2)
     assert found.counts("ray_plain") == {"discarded": 1, "refused": 1}
+
+
+def test_what_the_second_run_compiles_is_a_share_of_the_first_of_the_same_repeat(tmp_path: Path) -> None:
+    runs = [run("ablate", 0, 10.0, facts={"compilations": 6, "programs": 6})]
+    for repeat, (cold, warm) in enumerate([(10.0, 0.5), (20.0, 0.4), (10.0, 0.4)]):
+        facts = [{"compile_seconds": seconds, "waited_seconds": seconds / 10} for seconds in (cold, warm)]
+        runs += [run("ablate_inline", repeat, 1.0, facts=facts[0])]
+        runs += [run("ablate_inline", repeat, 1.0, facts=facts[1], mode="warm")]
+    (tmp_path / "R-S.json").write_text(json.dumps(results(runs)))
+    alone = {"cold": [4.0, 6.0], "warm": [0.2, 0.2]}
+    record = {"created": "2000-01-01", "machine": {"cores": 2}, "grids": {"R-S": [alone, alone]}}
+    (tmp_path / "compilation.json").write_text(json.dumps(record))
+    text = table.section(tmp_path)
+    assert "R-S 6 of 6, 4.0 % (4.0 % of the wait)" in text
+    assert "| R-S | 2 | 10.0 (10.0 to 10.0) | 0.40 (0.40 to 0.40) | 4.0 (4.0 to 4.0) |" in text
 
 
 def test_the_table_shows_losses_goals_and_what_has_no_number(tmp_path: Path) -> None:
