@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,30 @@ def test_of_many_seeds_three_must_agree() -> None:
     reference = curves(*[1.0] * 10)
     assert compare(grid, reference, curves(1, 1, 1, 2, 2, *[1.0] * 5)).accepted
     assert not compare(grid, reference, curves(1, 1, 2, 2, 2, *[1.0] * 5)).accepted
+
+
+@pytest.mark.parametrize(
+    ("activation", "early", "late", "accepted"),
+    [
+        ("relu", [0, 0, 0, 0, 0, 0, 1e-3, 1e-3], 1e-3, True),
+        ("relu", [0, 0, 0, 0, 0, 1e-5, 1e-3, 1e-3], 1e-3, False),
+        ("relu", [0] * 8, 0.02, False),
+        ("relu", [0] * 8, math.nan, False),
+        ("tanh", [0] * 8, 1e-3, False),
+    ],
+    ids=["by rounding", "too early", "too far", "diverges", "no kink"],
+)
+def test_seeds_of_a_kinked_activation_may_part_late(
+    activation: str, early: list[float], late: float, accepted: bool
+) -> None:
+    variant = {"model.activation": activation}
+    grid = replace(GRIDS["R-S"], variants=(variant,), steps=20, every=10)
+    reference = {index: Curve([1.0] * 2, [2.0, 1.0, 1.0], [0.0] * 3) for index in range(8)}
+    found = {index: Curve([1.0] * 2, [2.0, 1.0 + first, 1.0 + late], [0.0] * 3) for index, first in enumerate(early)}
+    agreement = compare(grid, reference, found)
+    assert agreement.accepted is accepted
+    assert agreement.early == accepted
+    assert agreement.agreeing == 0
 
 
 @pytest.mark.slow
