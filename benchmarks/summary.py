@@ -123,14 +123,20 @@ def measured(results: Mapping[str, Results]) -> dict[str, str]:
 
 
 def _by_hand(results: Mapping[str, Results]) -> str:
-    """Lanes batched by hand, or mapped by hand where that was measured."""
-    batched = _ratios(results, list(GRIDS), "oracle_vmap", "steady")
-    mapped = _ratios(results, list(GRIDS), "oracle_map", "steady", mark=" (map)")
-    return ", ".join(filter(None, (batched, mapped)))
+    """Lanes batched by hand, or mapped by hand where that was measured; against the pack loop, then its programs."""
+
+    def against(ours: str) -> str:
+        batched = _ratios(results, list(GRIDS), "oracle_vmap", "steady", to=ours)
+        mapped = _ratios(results, list(GRIDS), "oracle_map", "steady", mark=" (map)", to=ours)
+        return ", ".join(filter(None, (batched, mapped)))
+
+    return "; programs alone: ".join(filter(None, map(against, ("ablate_pack", "ablate_program"))))
 
 
-def _ratios(results: Mapping[str, Results], grids: Sequence[str], peer: str, mode: Mode, mark: str = "") -> str:
-    found = {name: results[name].ratio(peer, mode) for name in grids if name in results}
+def _ratios(
+    results: Mapping[str, Results], grids: Sequence[str], peer: str, mode: Mode, mark: str = "", to: str = ""
+) -> str:
+    found = {name: results[name].ratio(peer, mode, to) for name in grids if name in results}
     return ", ".join(f"{name} {spread.median:.2f}x{mark}" for name, spread in found.items() if spread)
 
 

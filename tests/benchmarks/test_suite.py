@@ -228,6 +228,13 @@ def test_what_the_second_run_compiles_is_a_share_of_the_first_of_the_same_repeat
     assert "| R-S | 2 | 10.0 (10.0 to 10.0) | 0.40 (0.40 to 0.40) | 4.0 (4.0 to 4.0) |" in text
 
 
+def test_the_loop_by_hand_is_compared_with_the_pack_loop_and_with_programs_alone(tmp_path: Path) -> None:
+    seconds = {"ablate_pack": 2.0, "ablate_program": 1.6, "oracle_vmap": 1.5}
+    runs = [run(peer, 0, 9.0, mode="steady", steady_seconds=time_, lane_steps=100) for peer, time_ in seconds.items()]
+    (tmp_path / "R-S.json").write_text(json.dumps(results(runs)))
+    assert "| R-S 0.75x; programs alone: R-S 0.94x |" in table.section(tmp_path)
+
+
 def test_the_table_shows_losses_goals_and_what_has_no_number(tmp_path: Path) -> None:
     runs = [run("ablate", 0, 10.0), run("fused_scan", 0, 5.0), run("ray_plain", 0, 1.0, failed="x", wall_seconds=None)]
     (tmp_path / "R-S.json").write_text(json.dumps(results(runs)))
