@@ -42,7 +42,7 @@ class Optimizer(Component):
 
     @abstractmethod
     def direction(self) -> optax.GradientTransformation:
-        """The update before it is multiplied by minus the learning rate."""
+        """The update before it is multiplied by minus the learning rate; `joined` if it treats each number alone."""
 
 
 OPTIMIZERS: Family[Optimizer] = Family("optimizer")
