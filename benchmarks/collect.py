@@ -12,7 +12,8 @@ from ablate.store import PackStatus, Store
 from .grids.grid import flat
 from .task import Curve, Task
 
-_SECOND = {"mlp": "val_scale", "transformer": "val_accuracy"}
+SECOND = {"mlp": "val_scale", "transformer": "val_accuracy"}
+"""What `Curve.second` is called in ablate."""
 
 
 def curves_of_ablate(task: Task) -> dict[int, Curve]:
@@ -25,7 +26,7 @@ def curves_of_ablate(task: Task) -> dict[int, Curve]:
     curves = {}
     for (run_id,), series in store.series(index).group_by(["run_id"]):
         curves[index[str(run_id)]] = Curve(
-            _values(series, "train_loss"), _values(series, "val_loss"), _values(series, _SECOND[grid.workload])
+            _values(series, "train_loss"), _values(series, "val_loss"), _values(series, SECOND[grid.workload])
         )
     return curves
 
@@ -43,7 +44,6 @@ def facts_of_ablate(task: Task) -> dict[str, float]:
         "programs": len({(pack.signature, pack.width, pack.strategy) for pack in packs}),
         "compilations": sum(pack.compile_seconds > 0 for pack in packs),
         "compile_seconds": sum(pack.compile_seconds for pack in packs),
-        "waited_seconds": sum(pack.waited_seconds for pack in packs),
         "training_seconds": sum(run.seconds for status in states for run in status.runs.values()),
     }
 

@@ -7,7 +7,6 @@ In a grid that trains, the next programs compile or load while a pack trains, an
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -51,11 +50,9 @@ def main() -> None:
 
 
 def _in_a_process(grid: str, cache: str) -> list[float]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBLAS_", "JAX_", "XLA_"))}
     command = [sys.executable, "-m", "benchmarks.compilation", "--here", "--grid", grid]
-    done = subprocess.run(
-        command, env=kept | {"ABLATE_CACHE_DIR": cache}, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
-    )
+    variables = machine.environment() | {"ABLATE_CACHE_DIR": cache}
+    done = subprocess.run(command, env=variables, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     found: list[float] = json.loads(done.stdout)
     return found
 

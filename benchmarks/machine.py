@@ -44,6 +44,11 @@ def xla_flags(count: int) -> str:
     return " ".join(f"--{name}={str(value).lower()}" for name, value in options.items())
 
 
+def environment() -> dict[str, str]:
+    """The variables of this process without settings of OpenBLAS, JAX and XLA, for one that is measured."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("OPENBLAS_", "JAX_", "XLA_"))}
+
+
 def description() -> dict[str, Any]:
     """Processor, versions, settings."""
     lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()

@@ -1,6 +1,5 @@
 """Starts one peer on one task, watches the machine meanwhile, and checks what it left."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -50,11 +49,11 @@ class Run:
 
 
 def environment(peer: Peer, task: Task, cache: Path, mark: str) -> dict[str, str]:
-    """The same settings for all: no flag of XLA is given to ablate that a peer does not get."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBLAS_", "JAX_", "XLA_"))}
-    kept |= {
+    """The same settings for all: no flag of XLA or JAX is given to ablate that a peer does not get."""
+    kept = machine.environment() | {
         "PYTHONPATH": str(ROOT),
         "XLA_FLAGS": machine.xla_flags(task.cores),
+        "JAX_TRACEBACK_IN_LOCATIONS_LIMIT": "0",  # as `ablate.engine.prepare_environment`
         "RAY_USAGE_STATS_ENABLED": "0",
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "torch"),
         machine.MARK: mark,

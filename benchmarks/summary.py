@@ -164,21 +164,11 @@ def _compilations(results: Mapping[str, Results]) -> str:
     parts = []
     for name, one in results.items():
         done, programs = one.fact("ablate", "cold", "compilations"), one.fact("ablate", "cold", "programs")
+        cold, warm = (one.fact("ablate_inline", mode, "compile_seconds") for mode in ("cold", "warm"))
         if done is not None and programs is not None:
-            again, waited = _again(one, "compile_seconds"), _again(one, "waited_seconds")
-            shares = (f", {again}" if again else "") + (f" ({waited} of the wait)" if waited else "")
-            parts.append(f"{name} {done:.0f} of {programs:.0f}{shares}")
+            again = f", {100 * warm / cold:.1f} %" if cold and warm is not None else ""
+            parts.append(f"{name} {done:.0f} of {programs:.0f}{again}")
     return "; ".join(parts)
-
-
-def _again(one: Results, fact: str) -> str:
-    """The second run's seconds in percent of the first's, median of the repeats."""
-    first, second = (
-        {run["repeat"]: run["facts"][fact] for run in one.runs("ablate_inline", mode) if fact in run["facts"]}
-        for mode in ("cold", "warm")
-    )
-    shares = [second[repeat] / seconds for repeat, seconds in first.items() if repeat in second and seconds]
-    return f"{100 * statistics.median(shares):.1f} %" if shares else ""
 
 
 def _seconds(run: Mapping[str, Any]) -> float | None:

@@ -92,11 +92,6 @@ def _row(results: Results, peer: Peer) -> str:
     cells += [_spread(results.pace(peer.name), digits=0), _ratio(results, peer, "steady")]
     worst = [run["agreement"]["worst"] for mode in ("cold", "warm", "steady") for run in results.runs(peer.name, mode)]
     cells.append(f"{max(worst):.0e}" if worst else "")
-    early = max(
-        (run["agreement"].get("early", 0) for run in results.record["runs"] if run["peer"] == peer.name), default=0
-    )
-    if early:
-        cells[-1] += f" (but for {early} variant{'s' if early > 1 else ''})"
     counts = results.counts(peer.name)
     if counts:
         cells[-1] += f" ({', '.join(f'{count} {reason}' for reason, count in counts.items())})"

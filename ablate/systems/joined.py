@@ -67,7 +67,7 @@ def apart(state: PyTree) -> PyTree:
     return jax.tree.map(lambda part: part.tree() if _is_joined(part) else part, state, is_leaf=_is_joined)
 
 
-def as_before(state: PyTree, before: PyTree) -> PyTree:
+def rejoined(state: PyTree, before: PyTree) -> PyTree:
     """What `apart` gave for `before`, or a changed copy, in the form of `before` again."""
 
     def same(old: Any, new: PyTree[Array]) -> PyTree[Array]:

@@ -17,7 +17,7 @@ from ablate.core import Problem as Mistake
 from .derivatives import by_hand
 from .diagnostics import DIAGNOSTICS, Diagnostic, Look, Step
 from .interventions import INTERVENTIONS, Intervention, Moment, Point, Setting
-from .joined import apart, as_before
+from .joined import apart, rejoined
 from .models import MODELS, Model
 from .models.gpt import GPT
 from .optimizers import OPTIMIZERS, AdamW, Optimizer
@@ -164,7 +164,7 @@ class Supervised(Program):
         moment = replace(moment, parameters=parameters, optimizer=self._shown(optimizer))
         moment = self._act("step", self._act("update", moment, kept, metrics), kept, metrics)
         if self.interventions:
-            optimizer = as_before(moment.optimizer, optimizer)
+            optimizer = rejoined(moment.optimizer, optimizer)
         after = TrainState(state.step + 1, state.key, moment.parameters, optimizer, kept)
         return after, {"train_loss": loss, "grad_norm": length, **metrics}, gradients
 

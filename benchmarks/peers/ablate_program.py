@@ -16,7 +16,6 @@ from ablate.engine import available_cpus, prepare_environment
 from benchmarks.task import asked, write_curve, write_facts
 
 WARM = 2
-SECOND = {"mlp": "val_scale", "transformer": "val_accuracy"}
 
 
 def main() -> None:
@@ -28,7 +27,7 @@ def main() -> None:
     from ablate.engine.programs import compiled
     from ablate.plan import make_plan
     from ablate.store import Store
-    from benchmarks.collect import key
+    from benchmarks.collect import SECOND, key
 
     task = asked()
     out = Path(task.out).resolve()

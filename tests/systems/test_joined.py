@@ -10,7 +10,7 @@ import pytest
 from jaxtyping import Array, PyTree
 
 from ablate.systems import joined
-from ablate.systems.joined import MOST, Joined, apart, as_before
+from ablate.systems.joined import MOST, Joined, apart, rejoined
 from tests.systems.acting import GPT, MLP, named, program, trained
 
 TREE = {"matrix": jnp.arange(6.0).reshape(2, 3) - 2, "vector": jnp.asarray([0.5, -3.0]), "number": jnp.asarray(7.0)}
@@ -49,7 +49,7 @@ def test_a_state_that_was_taken_apart_and_changed_is_joined_again() -> None:
     _, state = updates(joined(ADAM), TREE)
     shown = apart(state)
     changed = shown._replace(mu={**shown.mu, "vector": jnp.zeros(2)})
-    again = as_before(changed, state)
+    again = rejoined(changed, state)
     assert form(again) == form(state)
     np.testing.assert_array_equal(again.mu.tree()["vector"], 0)
     np.testing.assert_array_equal(again.mu.tree()["matrix"], shown.mu["matrix"])
@@ -68,7 +68,7 @@ def test_a_state_that_was_taken_apart_and_changed_is_joined_again() -> None:
 def test_what_cannot_or_should_not_be_joined_stays_apart(tree: dict[str, Array]) -> None:
     _, state = updates(joined(ADAM), tree)
     assert form(state) == form(ADAM.init(tree))
-    assert form(as_before(apart(state), state)) == form(state)
+    assert form(rejoined(apart(state), state)) == form(state)
 
 
 @pytest.mark.parametrize("kind", ["adam", "adamw", "lion", "muon", "sgd"])
