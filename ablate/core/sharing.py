@@ -3,6 +3,7 @@
 Both live as long as the call that handles the configurations; nothing here is global.
 """
 
+import marshal
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar, cast
 
@@ -39,11 +40,11 @@ class Parts:
     def __init__(self) -> None:
         self._read: dict[Hashable, Any] = {}
 
-    def read(self, reader: Hashable, data: object, read: Callable[[], T]) -> T:
+    def read(self, reader: Hashable, data: Any, read: Callable[[], T]) -> T:
         """What `read` makes of `data`, or made of it before for the same `reader`."""
         try:
-            key = (reader, _exact(data))
-        except _NotPlainError:
+            key = (reader, marshal.dumps(data, _WITHOUT_REFERENCES))
+        except ValueError:  # something else than text, numbers, true, false, null, and lists and mappings of them
             key = None
         if key is None:
             return read()
@@ -52,21 +53,6 @@ class Parts:
         return cast(T, self._read[key])
 
 
-class _NotPlainError(Exception):
-    """Something else than text, numbers, true, false, null, and lists and mappings of them."""
-
-
-def _exact(data: object) -> Hashable:
-    """A key that is equal for the same data only: ``1``, ``1.0`` and ``True`` differ, and the order counts."""
-    if type(data) is str:
-        return data
-    if type(data) is dict:
-        return (dict, *map(_exact, data), *map(_exact, data.values()))
-    if type(data) is list:
-        return (list, *map(_exact, data))
-    if type(data) in _SCALARS:
-        return (type(data), repr(data))
-    raise _NotPlainError
-
-
-_SCALARS = frozenset({float, int, bool, type(None)})
+_WITHOUT_REFERENCES = 2
+"""The last version of Python's `marshal` format in which equal data are equal bytes whoever else refers to its texts.
+``1``, ``1.0`` and ``True`` differ, the order of a mapping counts, and a subclass of a plain type is refused."""

@@ -15,19 +15,18 @@ class Pace:
     the time of another. Their sums do not suffer from that.
     """
 
+    seconds: float | None = None
+    """Per update; None if there was no call yet. Evaluations are in it where no call did without."""
     _calls: deque[tuple[float, int, bool]] = field(default_factory=lambda: deque(maxlen=_MOST))
     """Seconds, updates of the lane with the most, and whether nothing but updates was done."""
 
     def add(self, seconds: float, steps: int, *, evaluated: bool) -> None:
         """Note a call; one without updates says nothing."""
-        if steps:
-            self._calls.append((seconds, steps, not evaluated))
-
-    @property
-    def seconds(self) -> float | None:
-        """Per update; None if there was no call yet. Evaluations are in it where no call did without."""
+        if not steps:
+            return
+        self._calls.append((seconds, steps, not evaluated))
         plain = [call for call in self._calls if call[2]]
-        return min((_per_update(calls) for calls in (plain, self._calls) if calls), default=None)
+        self.seconds = min(_per_update(calls) for calls in (plain, self._calls) if calls)
 
 
 def _per_update(calls: Collection[tuple[float, int, bool]]) -> float:

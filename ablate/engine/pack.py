@@ -1,5 +1,6 @@
 """The pack loop: trains the runs of one pack and puts their results in the store. Knows nothing of Ray."""
 
+import math
 import secrets
 import time
 from collections import deque
@@ -20,7 +21,7 @@ from .compaction import spread, target
 from .drawing import drawings, read
 from .executable import Executable
 from .job import PackJob, PackReport, Phase
-from .lanes import Lanes, Report
+from .lanes import Lanes
 from .pace import Pace
 from .programs import calibrated, compile_ahead, forget_programs
 from .raised import in_short, is_out_of_memory
@@ -98,11 +99,11 @@ class _Pack:
         yield self.report("compiling")
         import_plugins(self.job.plugins)
         self._prepare()
-        self.recorder.open(self._record())
         pending: deque[Call] = deque()
         self._clock = time.perf_counter()
         try:
-            while call := self._next_call():
+            call = self._first_call()
+            while call:
                 pending.append(call)
                 while self._is_enough(pending):
                     self._harvest(pending.popleft())
@@ -121,6 +122,7 @@ class _Pack:
                     self._harvest(pending.popleft())  # only what is not known yet could open a lane
                 if self._touched and time.perf_counter() - self._reported >= SECONDS_PER_CALL / 2:
                     yield self.report("training", self._touched)
+                call = self._next_call()
             self._save(goes_on=False)
             self.recorder.wait()
         except GeneratorExit:
@@ -130,6 +132,13 @@ class _Pack:
             self.recorder.wait()
             raise
         yield self.report("ended")
+
+    def _first_call(self) -> Call | None:
+        """The devices have work before the attempt is put on record."""
+        try:
+            return self._next_call()
+        finally:
+            self.recorder.open(self._record())
 
     def _next_call(self) -> Call | None:
         """Put waiting runs in free lanes, and ask for the next updates; None when no run is left."""
@@ -162,35 +171,36 @@ class _Pack:
         elapsed, self._clock = now_ - self._clock, now_
         self._pace.add(elapsed, call.steps, evaluated=call.evaluates)
         lanes = [(row, run, run.step) for row, run in enumerate(call.runs) if run]
+        metrics = len(self.executable.evaluation_metrics)  # behind them is what diagnostics read
+        told = (report.step, report.cause, report.means, report.evaluation[..., :metrics])
+        steps, causes, means, evaluations = (of_all.tolist() for of_all in told)
         for number, interval in enumerate(call.intervals):
-            part = Report(*(of_all[:, number] for of_all in report))
             for row, run, _ in lanes:
-                run.step = int(part.step[row])
-                self._note(run, part, row, evaluated=interval.evaluate[row])
+                run.step = steps[row][number]
+                if run.status is not None:
+                    continue
+                if causes[row][number] >= 0:
+                    run.status, run.cause = "diverged", self.executable.causes[causes[row][number]]
+                    self._note(run, means[row][number])
+                    continue
+                if interval.evaluate[row]:
+                    self._note(run, means[row][number], evaluations[row][number])
+                    if self.executable.diagnosis:
+                        found = np.asarray(report.evaluation[row, number, metrics:])
+                        self.recorder.add_readings(readings(self.executable, run, found))
+                if run.step >= run.job.steps:
+                    run.status = "done"
         total = sum(run.step - before for _, run, before in lanes)
         for _, run, before in lanes:
             run.seconds += elapsed * (run.step - before) / max(total, 1)
             self._touched[run.job.run_id] = run
 
-    def _note(self, run: Run, report: Report, row: int, *, evaluated: bool) -> None:
-        """Record a run's metrics at an evaluation, and its end."""
-        if run.status is not None:
-            return
-        diverged = report.cause[row] >= 0
-        if diverged or evaluated:
-            means = dict(zip(self.executable.step_metrics, report.means[row].tolist(), strict=True))
-            values = {} if np.isnan(report.means[row]).all() else means
-            if not diverged:
-                names, measured = self.executable.evaluation_metrics, report.evaluation[row]
-                values |= dict(zip(names, measured[: len(names)].tolist(), strict=True))
-                if self.executable.diagnosis:
-                    self.recorder.add_readings(readings(self.executable, run, np.asarray(measured[len(names) :])))
-            self.recorder.add(run.job.run_id, run.step, values)
-            run.metrics |= values
-        if diverged:
-            run.status, run.cause = "diverged", self.executable.causes[int(report.cause[row])]
-        elif run.step >= run.job.steps:
-            run.status = "done"
+    def _note(self, run: Run, means: Sequence[float], evaluation: Sequence[float] = ()) -> None:
+        """Record a run's metrics: the means since the last evaluation, if there was a step, and an evaluation."""
+        values = {} if all(map(math.isnan, means)) else dict(zip(self.executable.step_metrics, means, strict=True))
+        values.update(zip(self.executable.evaluation_metrics, evaluation, strict=bool(evaluation)))
+        self.recorder.add(run.job.run_id, run.step, values)
+        run.metrics |= values
 
     # --- which run is in which lane ----------------------------------------------------------------------------
 

@@ -1,8 +1,10 @@
 """`Recorder`: puts the results of a pack on disk, in threads of its own, while the devices go on."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
+from typing import Any
 
 from ablate.store import DiagnosticRow, PackRecord, PackWriter, RunState, now
 
@@ -11,6 +13,10 @@ from .lanes import Lanes
 
 Row = tuple[str, int, str, float]
 """Run id, step, metric, value."""
+
+_threads = ThreadPoolExecutor(2, "ablate-recorder")
+"""Of all packs of a process, since starting threads takes longer than what they do for a small pack. They begin in
+order, and nothing waits for what was begun later."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +42,16 @@ class Recorder:
     writer: PackWriter
     _rows: list[Row] = field(default_factory=list)
     _readings: list[DiagnosticRow] = field(default_factory=list)
-    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "ablate-recorder"))
-    """Begins in order, and nothing in it waits for what was begun later."""
     _last: Future[None] | None = None
+    _begun: list[Future[None]] = field(default_factory=list)
 
     def open(self, record: PackRecord) -> None:
         """Write the record of the attempt, before anything else. Returns at once."""
-        self._last = self._pool.submit(self.writer.open, record)
+        self._begin(self.writer.open, record)
 
     def add(self, run_id: str, step: int, values: Mapping[str, float]) -> None:
         """Note metrics of a run."""
-        self._rows.extend((run_id, step, metric, value) for metric, value in values.items())
+        self._rows += [(run_id, step, metric, value) for metric, value in values.items()]
 
     def add_readings(self, rows: Iterable[DiagnosticRow]) -> None:
         """Note what diagnostics read."""
@@ -64,8 +69,10 @@ class Recorder:
             self._last.result()
         rows, self._rows = self._rows, []
         readings, self._readings = self._readings, []
-        saved = None if snapshot is None else self._pool.submit(self._save, self._last, snapshot)
-        self._last = self._pool.submit(self._write, self._last, saved, rows, readings, dict(runs), step_seconds)
+        previous, saved = self._last, None
+        if snapshot is not None:
+            saved = self._begin(self._save, previous, snapshot)
+        self._begin(self._write, previous, saved, rows, readings, dict(runs), step_seconds)
 
     def wait(self) -> None:
         """Return when everything is on disk.
@@ -77,8 +84,14 @@ class Recorder:
             self._last.result()
 
     def close(self) -> None:
-        """End the threads after what they were told to do."""
-        self._pool.shutdown()
+        """Return when the threads have done, or failed to do, what they were told."""
+        wait_for(self._begun)
+
+    def _begin(self, write: Callable[..., None], *arguments: Any) -> Future[None]:
+        self._begun = [one for one in self._begun if not one.done()]
+        self._last = _threads.submit(write, *arguments)
+        self._begun.append(self._last)
+        return self._last
 
     def _save(self, previous: Future[None] | None, snapshot: Snapshot) -> None:
         if previous is not None:

@@ -18,8 +18,9 @@ Runs are found by id, whatever grid planned them, so two grids that ask for the 
 """
 
 import json
+import os
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -188,20 +189,30 @@ class Store:
         """
         self._forgotten.clear()
         found: dict[str, list[Attempt]] = {}
-        for path in sorted(self.root.glob("packs/*/status.json")):
-            if self.only is not None and self.only.isdisjoint(_members(path.parent) or self.only):
-                continue
+        for folder in self._pack_folders():
+            path = folder / "status.json"
             status = self._record(path, PackStatus)
-            if status and self._has_series(path.parent, status):
+            if status and self._has_series(folder, status):
                 for run_id, state in status.runs.items():
                     if state.forgets:
-                        self._forgotten[run_id] = path.parent.name
+                        self._forgotten[run_id] = folder.name
                         found.pop(run_id, None)
                         continue
                     attempts = found.setdefault(run_id, [])
                     if state.since <= max((attempt.state.step for attempt in attempts), default=0):
-                        attempts.append(Attempt(status.pack_id, state, path.parent))
+                        attempts.append(Attempt(status.pack_id, state, folder))
         return {run_id: tuple(sorted(attempts, key=_progress)) for run_id, attempts in found.items()}
+
+    def _pack_folders(self) -> Iterator[Path]:
+        """Those whose attempts are to be known, oldest first."""
+        packs = str(self.root / "packs")
+        try:
+            names = sorted(os.listdir(packs))  # noqa: PTH208 (no paths: of thousands, few are looked into)
+        except OSError:
+            return
+        for name in names:
+            if self.only is None or not self.only.isdisjoint(_members(packs, name) or self.only):
+                yield self.root / "packs" / name
 
     def _has_series(self, folder: Path, status: PackStatus) -> bool:
         """Whether the metrics files of a pack are as they were written."""
@@ -320,7 +331,7 @@ class Store:
     def _read(self, path: Path, read: Callable[[], "T"]) -> "T | None":
         try:
             return read()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, ValidationError, pl.exceptions.PolarsError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -330,17 +341,18 @@ class Store:
 
 T = TypeVar("T")
 
-_known_members: dict[Path, frozenset[str]] = {}
+_known_members: dict[tuple[str, str], frozenset[str]] = {}
 
 
-def _members(folder: Path) -> frozenset[str] | None:
+def _members(packs: str, name: str) -> frozenset[str] | None:
     """Ids of the runs of a pack, which never change, so that they are read once; None if there is no record of them."""
-    if folder not in _known_members:
+    if (packs, name) not in _known_members:
         try:
-            _known_members[folder] = frozenset(json.loads((folder / "pack.json").read_bytes())["run_ids"])
+            record = json.loads(Path(packs, name, "pack.json").read_bytes())
+            _known_members[packs, name] = frozenset(record["run_ids"])
         except (OSError, ValueError, TypeError, KeyError):
             return None
-    return _known_members[folder]
+    return _known_members[packs, name]
 
 
 def _has_recorded(state: RunState, every: int, budget: int, recordings: Collection[str]) -> bool:

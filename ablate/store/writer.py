@@ -40,7 +40,8 @@ class PackWriter:
     def append(self, rows: Sequence[tuple[str, int, str, float]], readings: Sequence[DiagnosticRow] = ()) -> None:
         """Put metrics and diagnostics on disk; they count when a status has been written after them."""
         if rows:
-            self._write("series", pl.DataFrame(rows, schema=SERIES, orient="row"))
+            columns = dict(zip(SERIES.names(), zip(*rows, strict=True), strict=True))
+            self._write("series", pl.DataFrame(columns, schema=SERIES))
         if readings:
             self._write("diagnostics", pl.DataFrame(readings, schema=DIAGNOSTICS, orient="row"))
 
@@ -54,7 +55,7 @@ class PackWriter:
     def _write(self, sort: str, frame: pl.DataFrame) -> None:
         name = f"{sort}-{sum(other.startswith(sort) for other in self._series):05d}.parquet"
         content = BytesIO()  # of a full disk polars makes an error of its own, Python an OSError
-        frame.write_parquet(content, compression="zstd")
+        frame.write_parquet(content, compression="zstd", statistics=False)  # files are read whole
         with replacing(self.folder / name) as temporary:
             temporary.write_bytes(content.getvalue())
         self._series[name] = len(content.getvalue())

@@ -57,14 +57,22 @@ class Component(Spec):
 class _Static:
     """The static part of a component: compared by canonical JSON, so that ``True`` is not ``1``."""
 
-    __slots__ = ("children", "key", "values")
+    __slots__ = ("_key", "children", "unsigned", "values")
 
     def __init__(self, children: tuple[str, ...], values: Mapping[str, Any], unsigned: frozenset[str]) -> None:
         self.children = children
         self.values = values
-        signed = {name: value for name, value in values.items() if value or name not in unsigned}
-        plain = {name: to_plain(value) if isinstance(value, Spec) else value for name, value in signed.items()}
-        self.key = canonical_json([list(children), plain])
+        self.unsigned = unsigned
+        self._key: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Made when it is first asked for: most trees are flattened for their leaves alone."""
+        if self._key is None:
+            signed = {name: value for name, value in self.values.items() if value or name not in self.unsigned}
+            plain = {name: to_plain(value) if isinstance(value, Spec) else value for name, value in signed.items()}
+            self._key = canonical_json([list(self.children), plain])
+        return self._key
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Static) and self.key == other.key

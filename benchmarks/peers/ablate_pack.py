@@ -7,7 +7,7 @@ report after compilation to the end, with everything that the loop does: evaluat
 import time
 from pathlib import Path
 
-from ablate.core import to_plain
+from ablate.core import collect_rarely, to_plain
 from ablate.engine import PackJob, RunJob, available_cpus, prepare_environment
 from benchmarks.task import asked, write_facts
 
@@ -16,6 +16,7 @@ _OTHER_SEEDS = 1000
 
 def main() -> None:
     """Train the grid."""
+    collect_rarely()  # as a worker does
     prepare_environment(available_cpus())
     from ablate.engine.job import lane_strategy
     from ablate.engine.pack import train

@@ -275,6 +275,22 @@ def test_a_component_that_raises_ends_its_pack_with_an_error(make_job: MakeJob) 
     assert "use gpt" in attempt.state.message
 
 
+def test_an_attempt_is_on_record_even_if_its_first_call_fails(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record is written once the devices have work."""
+
+    def advance(*_: Any) -> None:
+        message = "RESOURCE_EXHAUSTED: out of memory"
+        raise ValueError(message)
+
+    monkeypatch.setattr(Executable, "advance", advance)
+    job = make_job([program()])
+    assert finish(job)[-1].phase == "failed"
+    (record,) = Store(Path(job.store)).packs()
+    assert record.run_ids == (job.runs[0].run_id,)
+
+
 def test_the_state_of_a_pack_is_donated(make_job: MakeJob) -> None:
     """Each call reuses the memory of the state that it was given, rather than holding two."""
     finish(make_job([program(optimizer__lr=rate) for rate in RATES]))

@@ -186,6 +186,7 @@ def test_a_store_that_is_asked_for_some_runs_reads_no_packs_of_others(tmp_path: 
     marks = PackWriter(tmp_path / "packs" / "4", "4")  # what the driver notes has no record beside it
     marks.flush((), {"b": RunState(step=2, since=2, status="skipped")}, updated=now(), step_seconds=None)
     (tmp_path / "packs" / "3" / "status.json").write_text("torn")
+    (tmp_path / "packs" / ".DS_Store").write_text("of a file manager")
 
     whole, some = Store(tmp_path), Store(tmp_path, frozenset("ab"))
     assert {run_id: some.attempts[run_id] for run_id in "ab"} == {run_id: whole.attempts[run_id] for run_id in "ab"}
