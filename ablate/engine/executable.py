@@ -16,7 +16,7 @@ from ablate.systems import Signature, root
 
 from .advancing import BATCH, MOST_INTERVALS, NEVER, Advance, Strategy
 from .drawing import Drawing
-from .lanes import Lanes, Report, fresh, keep, shape_of, zeros
+from .lanes import Lanes, Report, fresh, keep, lane_shape, shape_of, zeros
 from .lowering import Function, Program
 from .machine_code import compiler_options
 from .pace import Pace
@@ -125,8 +125,7 @@ class Executable:
     @property
     def lanes_shape(self) -> Lanes:
         """Shapes of `Lanes`."""
-        state, metrics = self.source.state_shape, len(self.step_metrics)
-        lane = jax.eval_shape(lambda: fresh(zeros(state), metrics))
+        lane = lane_shape(self.source.state_shape, len(self.step_metrics))
         return cast(Lanes, jax.tree.map(lambda leaf: shape_of(leaf.dtype, self.width, *leaf.shape), lane))
 
     @property

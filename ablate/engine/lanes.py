@@ -60,6 +60,13 @@ def fresh(state: PyTree[Array], metrics: int) -> Lanes:
     return Lanes(state, jnp.zeros((), jnp.int32), jnp.asarray(RUNNING, jnp.int32), jnp.zeros(metrics), zero)
 
 
+def lane_shape(state: PyTree[jax.ShapeDtypeStruct], metrics: int) -> Lanes:
+    """Shapes of what `fresh` gives, without tracing it."""
+    counts = shape_of(jnp.int32), shape_of(jnp.int32)
+    sums = shape_of(jnp.float32, metrics), shape_of(jnp.float32)
+    return Lanes(state, *map(cast, (Array,) * 4, (*counts, *sums)))
+
+
 def shape_of(dtype: Any, *shape: int) -> jax.ShapeDtypeStruct:
     """An array's dtype and shape."""
     return jax.ShapeDtypeStruct(shape, dtype)

@@ -28,6 +28,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache, cached_property
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -250,10 +251,12 @@ def _homes() -> tuple[str, ...]:
     return tuple(f"{path}{os.sep}" for path in (*sorted(installed), Path(__file__).parents[1]))
 
 
+@cache
 def _state(path: str) -> tuple[int, int, int] | None:
     """The times of a file's last change, as it says and as the system does, in nanoseconds, and its size in bytes.
 
-    None if it is not there, or is newer than this process: then what was loaded may be what it was before.
+    None if it is not there, or is newer than this process: then what was loaded may be what it was before. Looked at
+    once: the code of a process does not change.
     """
     try:
         found = os.stat(path)  # noqa: PTH116 (a thousand of them: a third of the time of Path.stat)
@@ -277,13 +280,18 @@ def _keep_modules(folder: Path, count: int) -> str | None:
 
 def _is_as_it_was(folder: Path, name: str) -> bool:
     """Whether all files of a list are as they were, and whatever the user has loaded is among them."""
-    then = _unchanged(folder / f"modules-{name}")
+    with _looking:
+        then = _unchanged(folder / f"modules-{name}")
     return then is not None and _own_paths(len(sys.modules)) <= then
+
+
+_looking = Lock()
+"""Threads that load programs of one list wait for the one that looks."""
 
 
 @cache
 def _unchanged(path: Path) -> frozenset[str] | None:
-    """The paths of a list if all its files are as they were. Looked at once: the code of a process does not change."""
+    """The paths of a list if all its files are as they were."""
     found = _get(path)
     if found is None:
         return None

@@ -10,7 +10,7 @@ from ablate.engine import RunJob, source
 from ablate.engine.calls import Interval, ask
 from ablate.engine.drawing import drawings, read
 from ablate.engine.executable import Executable, executable_for
-from ablate.engine.lanes import Lanes, Report
+from ablate.engine.lanes import Lanes, Report, fresh, lane_shape
 from ablate.engine.pace import Pace
 from ablate.engine.program_cache import ProgramCache
 from ablate.engine.runs import Run
@@ -122,6 +122,12 @@ def test_what_is_joined_on_the_device_is_split_on_the_host() -> None:
     assert [split.step.tolist(), split.cause.tolist()] == [[2**31 - 1, 7], [-1, 2]]
     assert np.concatenate([split.means, split.evaluation], -1).tobytes() == floats.tobytes()
     assert report.joined().shape[-1] == Report.size(2, 1)
+
+
+def test_shapes_of_lanes_are_those_of_fresh_ones() -> None:
+    state = {"weights": jax.numpy.zeros((3, 2)), "key": jax.random.key(0), "count": jax.numpy.zeros((), int)}
+    expected = jax.eval_shape(lambda: fresh(state, 2))
+    assert lane_shape(jax.eval_shape(lambda: state), 2) == expected
 
 
 def run(steps: int, every: int, **changes: Any) -> Run:

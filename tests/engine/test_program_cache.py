@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,19 @@ def test_a_file_that_is_newer_than_the_process_does_not_count(tmp_path: Path) ->
     (tmp_path / "new.py").touch()
     assert program_cache._state(str(tmp_path / "new.py")) is None
     assert program_cache._state(pytest.__file__) is not None
+
+
+def test_threads_that_load_together_look_at_the_files_of_a_list_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def get(path: Path) -> bytes:
+        read.append(path)
+        time.sleep(0.1)  # the others come meanwhile
+        return b"{}"
+
+    monkeypatch.setattr(program_cache, "_get", get)
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(lambda _: program_cache._is_as_it_was(tmp_path, "x"), range(3)))
+    assert read == [tmp_path / "modules-x"]
