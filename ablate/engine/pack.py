@@ -198,7 +198,8 @@ class _Pack:
     def _note(self, run: Run, means: Sequence[float], evaluation: Sequence[float] = ()) -> None:
         """Record a run's metrics: the means since the last evaluation, if there was a step, and an evaluation."""
         values = {} if all(map(math.isnan, means)) else dict(zip(self.executable.step_metrics, means, strict=True))
-        values.update(zip(self.executable.evaluation_metrics, evaluation, strict=bool(evaluation)))
+        if evaluation:
+            values |= dict(zip(self.executable.evaluation_metrics, evaluation, strict=True))
         self.recorder.add(run.job.run_id, run.step, values)
         run.metrics |= values
 

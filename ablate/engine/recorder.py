@@ -1,4 +1,4 @@
-"""`Recorder`: puts the results of a pack on disk, in threads of its own, while the devices go on."""
+"""`Recorder`: puts the results of a pack on disk, in other threads, while the devices go on."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,8 +15,8 @@ Row = tuple[str, int, str, float]
 """Run id, step, metric, value."""
 
 _threads = ThreadPoolExecutor(2, "ablate-recorder")
-"""Of all packs of a process, since starting threads takes longer than what they do for a small pack. They begin in
-order, and nothing waits for what was begun later."""
+"""Of all packs of a process, since starting and ending two takes a quarter of a millisecond. They begin in order, and
+nothing in them waits for what was begun later."""
 
 
 @dataclass(frozen=True)
